@@ -1,0 +1,1 @@
+"""Cameras, projection, triangulation, alignment and rotations: arrays in, arrays out, no files."""

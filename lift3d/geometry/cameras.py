@@ -86,8 +86,8 @@ class Camera:
         local = points @ self.R.T + self.t
         with np.errstate(divide="ignore", invalid="ignore"):
             plane = np.where(local[..., 2:] > 0, local[..., :2] / local[..., 2:], np.nan)
-        plane = self._distort(plane)
-        return plane @ self.K[:2, :2].T + self.K[:2, 2]
+        pixels: np.ndarray = self._distort(plane) @ self.K[:2, :2].T + self.K[:2, 2]
+        return pixels
 
     def _distort(self, plane: np.ndarray) -> np.ndarray:
         """OpenCV's lens models on the plane z = 1: camera calibration (rational) or fisheye."""
@@ -100,7 +100,8 @@ class Camera:
             radius = np.sqrt(square)
             angle = np.arctan(radius)
             turned = angle * (1 + k1 * angle**2 + k2 * angle**4 + k3 * angle**6 + k4 * angle**8)
-            return plane * np.where(radius > 1e-12, turned / np.maximum(radius, 1e-12), 1)[..., None]
+            factor: np.ndarray = np.where(radius > 1e-12, turned / np.maximum(radius, 1e-12), 1)
+            return np.asarray(plane * factor[..., None])
         k1, k2, p1, p2, k3, k4, k5, k6 = np.pad(self.distortion, (0, 8 - self.distortion.size))
         radial = (1 + square * (k1 + square * (k2 + square * k3))) / (1 + square * (k4 + square * (k5 + square * k6)))
         return np.stack(
@@ -114,20 +115,17 @@ class Camera:
     def unproject(self, pixels: np.ndarray) -> np.ndarray:
         """Pixels (..., 2) to points (..., 2) on the plane z = 1 in camera space, distortion undone; NaN stays NaN."""
         pixels = np.asarray(pixels, dtype=np.float64)
-        plane = (pixels - self.K[:2, 2]) @ np.linalg.inv(self.K[:2, :2]).T
-        if not self.distortion.any():
+        plane: np.ndarray = (pixels - self.K[:2, 2]) @ np.linalg.inv(self.K[:2, :2]).T
+        if not self.distortion.any() or plane.size == 0:
             return plane
         import cv2
 
-        flat = np.ascontiguousarray(np.nan_to_num(pixels).reshape(-1, 1, 2))
-        if len(flat) == 0:
-            return plane
-        if self.fisheye:
-            undone = cv2.fisheye.undistortPoints(flat, self.K, self.distortion)
-        else:
-            criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-12)
-            undone = cv2.undistortPointsIter(flat, self.K, self.distortion, None, None, criteria)
-        return np.where(np.isfinite(pixels), undone.reshape(pixels.shape), np.nan)
+        # OpenCV knows no skew: it gets the plane's coordinates and the identity for K.
+        flat = np.ascontiguousarray(np.nan_to_num(plane).reshape(-1, 1, 2))
+        undistort = cv2.fisheye.undistortPoints if self.fisheye else cv2.undistortPoints
+        criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-12)
+        undone = undistort(flat, np.eye(3), self.distortion, criteria=criteria)
+        return np.where(np.isfinite(plane), undone.reshape(plane.shape), np.nan)
 
     def to_dict(self) -> dict[str, Any]:
         """The camera as JSON values."""

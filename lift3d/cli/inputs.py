@@ -1,0 +1,66 @@
+"""Reading a file of which the command does not know yet whether it holds 2D or 3D."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from lift3d.errors import FileFormatError, UnknownFormatError
+
+if TYPE_CHECKING:
+    from lift3d.poses import Keypoints2D, Poses3D
+
+
+def read_motion(
+    path: Path,
+    format: str | None = None,
+    fps: float | None = None,
+    image_size: tuple[int, int] | None = None,
+    skeleton: str | None = None,
+) -> Keypoints2D | Poses3D:
+    """2D keypoints of any format that is known, or 3D poses; what the user says of it goes before what it says.
+
+    Raises:
+        UnknownFormatError: neither; the message says why not, both ways.
+        FileFormatError: it is one of them, and damaged.
+    """
+    from lift3d.io.keypoints import read_keypoints
+
+    poses = _read_poses(path) if format is None and path.is_file() else None
+    if poses is None:
+        return read_keypoints(path, format=format, fps=fps, image_size=image_size, skeleton=skeleton)
+    if image_size is not None or skeleton is not None:
+        raise typer.BadParameter(f"{path} holds 3D poses, which --image-size and --skeleton say nothing of")
+    return poses if fps is None else replace(poses, fps=fps)
+
+
+def _read_poses(path: Path) -> Poses3D | None:
+    """The 3D poses of a file, None if it holds 2D keypoints."""
+    from lift3d.io.keypoints import detect_format
+    from lift3d.io.poses3d import ENDINGS, read_poses
+
+    if path.suffix.lower() not in ENDINGS:
+        return None
+    if path.suffix.lower() == ".trc":
+        return read_poses(path)
+    try:
+        if detect_format(path).format != "lift3d" or _kind(path) != "poses_3d":
+            return None
+    except UnknownFormatError as unknown:
+        try:
+            return read_poses(path)
+        except FileFormatError as error:
+            place = f"field {error.field}: " if error.field else ""
+            raise UnknownFormatError(path, f"{unknown.problem}; and as 3D poses, {place}{error.problem}") from error
+    return read_poses(path)
+
+
+def _kind(path: Path) -> object:
+    """What a lift3d HDF5 file holds."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return file.attrs.get("kind")

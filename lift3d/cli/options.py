@@ -1,0 +1,63 @@
+"""Options that several commands share, and the values that they are written as."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lift3d.errors import CameraError, Lift3DError, OutputExistsError, UnknownFormatError
+
+if TYPE_CHECKING:
+    from lift3d.geometry.cameras import Camera
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary on stdout.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
+Format = Annotated[
+    str | None, typer.Option("--format", metavar="NAME", help="The 2D format, where it is not detected.")
+]
+FrameRate = Annotated[
+    float | None, typer.Option("--fps", metavar="HZ", help="Frames per second, where the file does not say.")
+]
+ImageSize = Annotated[
+    str | None, typer.Option("--image-size", metavar="WxH", help="Image size in pixels, where the file does not say.")
+]
+Layout = Annotated[
+    str | None, typer.Option("--skeleton", metavar="NAME", help="Joint layout, see 'lift3d info --skeletons'.")
+]
+
+
+def parse_image_size(text: str | None) -> tuple[int, int] | None:
+    """``1920x1080`` as (width, height); None stays None."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"([1-9]\d{0,5})\s*x\s*([1-9]\d{0,5})", text.strip())
+    if match is None:
+        raise typer.BadParameter(
+            f"{text!r} is not WIDTHxHEIGHT in pixels, such as 1920x1080", param_hint="--image-size"
+        )
+    return int(match[1]), int(match[2])
+
+
+def require_new(path: Path, overwrite: bool, endings: Sequence[str] = ()) -> None:
+    """Raise what writing to ``path`` would raise before the work is done, and not after it."""
+    if endings and path.suffix.lower() not in endings:
+        raise UnknownFormatError(path, f"the ending must be one of {', '.join(endings)}")
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{path} exists already; choose another name or pass --overwrite")
+    if not path.parent.is_dir():
+        raise Lift3DError(f"{path}: the folder {path.parent} does not exist")
+
+
+def read_camera(text: str) -> Camera:
+    """The camera that ``RIG`` or ``RIG:NAME`` names; the name is needed where the rig has more than one."""
+    from lift3d.io.rigs import read_rig
+
+    path, _, name = (text, "", "") if Path(text).exists() or ":" not in text else text.rpartition(":")
+    rig = read_rig(path)
+    if not name and len(rig) > 1:
+        raise CameraError(f"{path} has several cameras; say {path}:NAME with one of {', '.join(rig.names)}")
+    return rig[name or rig.names[0]]

@@ -1,0 +1,81 @@
+"""HDF5 files of other programs: opening, and arrays whose size is checked before they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lift3d.errors import FileFormatError
+
+if TYPE_CHECKING:
+    import h5py
+
+MAX_BYTES = 4 << 30
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+# Deflate packs at most 1032 times; HDF5 stores nothing at all for chunks that hold the fill value.
+MOST_PACKED = 5000
+
+
+@contextmanager
+def open_hdf5(path: str | PathLike[str]) -> Iterator[h5py.File]:
+    """The file, open for reading; everything that a damaged one makes h5py raise becomes a FileFormatError."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except FileFormatError:
+        raise
+    except (
+        OSError,
+        RuntimeError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        OverflowError,
+        MemoryError,
+    ) as error:
+        raise FileFormatError(path, f"not a readable HDF5 file ({error})") from error
+
+
+def member_names(path: Path) -> list[str]:
+    """Names at the top of the file, empty if it is no readable HDF5."""
+    try:
+        with open_hdf5(path) as file:
+            return list(file)
+    except FileFormatError:
+        return []
+
+
+def read_dataset(group: h5py.Group, name: str, path: str | PathLike[str]) -> np.ndarray:
+    """One array of the file.
+
+    Raises:
+        FileFormatError: missing, or larger than the file can hold.
+    """
+    import h5py
+
+    dataset = group.get(name)
+    if not isinstance(dataset, h5py.Dataset):
+        raise FileFormatError(path, "the data set is missing", name)
+    check_dataset(dataset, path, name)
+    return np.asarray(dataset[()])
+
+
+def check_dataset(dataset: Any, path: str | PathLike[str], name: str) -> None:
+    """Raises FileFormatError if reading the data set would take more memory than the file can account for."""
+    size = int(dataset.size or 0) * dataset.dtype.itemsize
+    if size > min(MAX_BYTES, MOST_PACKED * Path(path).stat().st_size):
+        raise FileFormatError(path, f"claims {dataset.shape} values of {dataset.dtype}, over the limit", name)
+
+
+def texts(array: np.ndarray) -> list[str]:
+    """An array of bytes or texts as texts."""
+    return [item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item) for item in array.ravel()]

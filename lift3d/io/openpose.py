@@ -84,16 +84,22 @@ def tell_body25(xy: np.ndarray) -> tuple[Skeleton, str]:
     scale = np.nanmax(xy, axis=1, initial=-np.inf) - np.nanmin(xy, axis=1, initial=np.inf)
     scale = np.maximum(np.linalg.norm(np.where(np.isfinite(scale), scale, 0), axis=-1), 1)
 
-    def off_middle(joint: int, a: int, b: int) -> np.ndarray:
-        return np.asarray(np.linalg.norm(xy[:, joint] - (xy[:, a] + xy[:, b]) / 2, axis=-1) / scale)
+    def apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.asarray(np.linalg.norm(a - b, axis=-1) / scale)
 
     def middle(a: int, b: int) -> np.ndarray:
         return np.asarray((xy[:, a] + xy[:, b]) / 2)
 
-    as_body25 = np.concatenate([off_middle(1, 2, 5), off_middle(8, 9, 12)])
-    # The eyes of BODY_25B lie at the nose, and its upper neck (17) between nose and shoulders.
+    as_body25 = np.concatenate([apart(xy[:, 1], middle(2, 5)), apart(xy[:, 8], middle(9, 12))])
+    # The eyes of BODY_25B lie at the nose, and its upper neck (17) between the shoulders and the nose or, seen from
+    # behind, the top of the head (18).
+    neck = middle(5, 6)
     as_body25b = np.concatenate(
-        [off_middle(0, 1, 2), np.linalg.norm(xy[:, 17] - 0.5 * (xy[:, 0] + middle(5, 6)), axis=-1) / scale]
+        [
+            apart(xy[:, 0], middle(1, 2)),
+            apart(xy[:, 17], 0.5 * (xy[:, 0] + neck)),
+            apart(xy[:, 17], 0.65 * neck + 0.35 * xy[:, 18]),
+        ]
     )
     first = np.median(as_body25[np.isfinite(as_body25)]) if np.isfinite(as_body25).any() else np.inf
     second = np.median(as_body25b[np.isfinite(as_body25b)]) if np.isfinite(as_body25b).any() else np.inf
@@ -101,7 +107,10 @@ def tell_body25(xy: np.ndarray) -> tuple[Skeleton, str]:
         return BODY25, "25 keypoints: taken for BODY_25, OpenPose's default; too few joints are seen to tell BODY_25B"
     if first <= second:
         return BODY25, "25 keypoints: BODY_25, as joints 1 and 8 lie in the middle of shoulders and of hips"
-    return BODY25B, "25 keypoints: BODY_25B, as joints 0, 1, 2 and 17 lie as nose, eyes and upper neck do"
+    return (
+        BODY25B,
+        "25 keypoints: BODY_25B, as joints 0, 1, 2, 17 and 18 lie as nose, eyes, upper neck and top of head do",
+    )
 
 
 def _read_people(file: Path, repairs: Repairs) -> list[tuple[np.ndarray, int | None, str]]:

@@ -81,6 +81,15 @@ def test_body25_is_told_from_body25b_at_any_angle_and_half_hidden(layout: str, t
     assert tell_body25(xy)[0].name == layout
 
 
+@pytest.mark.parametrize("layout", ["body25", "body25b"])
+def test_body25_is_told_from_body25b_from_behind(layout: str) -> None:
+    """Without nose, eyes and ears."""
+    xy = samples.motion(layout, frames=40)[0].reshape(-1, 25, 2)
+    face = [k for k, joint in enumerate(get_skeleton(layout).joints) if joint.endswith(("nose", "eye", "ear"))]
+    xy[:, face] = np.nan
+    assert tell_body25(xy)[0].name == layout
+
+
 def test_openpose_zero_is_missing(tmp_path: Path) -> None:
     folder = samples.openpose(tmp_path)
     change(folder / "clip_000000000001_keypoints.json", lambda tree: hide(tree, 0, 1))

@@ -107,6 +107,8 @@ def to_text(summary: dict[str, Any]) -> str:
     rate = f" at {summary['fps']:g} fps" if summary["fps"] else ""
     lines = [f"lifted {counted(summary['frames'], 'frame')}{rate}, {counted(summary['people'], 'person', 'people')}"]
     lines += [f"  {note}" for note in summary["notes"]]
+    if missing := (poses := summary["frames"] * summary["people"]) - summary["lifted"]:
+        lines.append(f"  {missing} of {poses} poses are missing: the person is not seen, or has no place in space")
     if (depth := summary["depth_metres"]) is not None:
         lines.append(f"  {depth[0]:.2f} to {depth[1]:.2f} m from the camera")
     if (error := summary["reprojection_error_pixels"]) is not None:

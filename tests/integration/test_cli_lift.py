@@ -126,26 +126,29 @@ def test_an_unknown_checkpoint(tmp_path: Path) -> None:
 
 
 def test_the_command_is_interrupted(tmp_path: Path) -> None:
-    """A real Ctrl-C while the command waits for its input."""
+    """A real Ctrl-C while the command reads its input."""
     fifo = tmp_path / "input.json"
     os.mkfifo(fifo)
-    command = [
-        sys.executable,
-        "-m",
-        "lift3d.cli.main",
-        "convert",
-        str(fifo),
-        str(tmp_path / "out.h5"),
-        "--format",
-        "coco",
-    ]
+    arguments = ["convert", str(fifo), str(tmp_path / "out.h5"), "--format", "coco"]
+    command = [sys.executable, "-m", "lift3d.cli.main", *arguments]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(1.5)
+        writer = open_when_read(fifo)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=30)
+        os.close(writer)
     assert process.returncode == 130
     assert "interrupted" in said
     assert list(tmp_path.iterdir()) == [fifo]
+
+
+def open_when_read(fifo: Path) -> int:
+    """A descriptor to write to the pipe, as soon as another process reads from it."""
+    for _ in range(600):
+        try:
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # nobody reads yet
+            time.sleep(0.05)
+    raise TimeoutError("the command does not read its input")
 
 
 def test_information_about_a_checkpoint(weights: Path) -> None:

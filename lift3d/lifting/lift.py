@@ -1,0 +1,277 @@
+"""From 2D keypoints and a checkpoint to 3D poses in camera space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lift3d.errors import Lift3DError, ShapeError, SkeletonError
+from lift3d.geometry.cameras import Camera
+from lift3d.lifting.encoding import Encoder, ImageEncoder, PersonEncoder
+from lift3d.lifting.normalization import REFERENCE_HEIGHT
+from lift3d.lifting.rate import RatePlan, plan_rate
+from lift3d.lifting.refinement import FOLLOWERS, sight_corrections, spread_to_followers
+from lift3d.lifting.trajectory import fit_translation, smooth_depth
+from lift3d.models.checkpoint import CheckpointInfo, load_checkpoint
+from lift3d.models.temporal_convolution.inference import FoldedTemporalConvolution
+from lift3d.poses import Keypoints2D, Poses3D, add_step
+from lift3d.skeletons import Skeleton, conversion, get_skeleton
+
+# Frames of the clip that are lifted at a time: bounds memory, changes no result.
+CHUNK_FRAMES = 4096
+# A person who is not seen for longer than this, in seconds, has no pose: the network would only be guessing.
+LONGEST_GAP = 0.5
+
+Progress = Callable[[int, int], None]
+
+
+def lift(
+    keypoints: Keypoints2D,
+    checkpoint: str | PathLike[str] = "default",
+    camera: Camera | None = None,
+    height: float | None = None,
+    progress: Progress | None = None,
+) -> Poses3D:
+    """Lift 2D keypoints of one camera to 3D.
+
+    Every person of every frame gets a pose in the Human3.6M-17 layout, in camera space, in metres. Depth and scale
+    cannot be seen in one camera: the pose is scaled to a person of ``height``, and stands where it projects onto the
+    2D. Joints that the detector did not see are the network's guess and have confidence 0.
+
+    Args:
+        keypoints: of any layout with enough joints of the human body.
+        checkpoint: "default", which ships with lift3d, or a .safetensors file.
+        camera: the camera's intrinsics; None assumes a common field of view (and says so in the provenance).
+        height: stature of the people in metres; None takes 1.70 m (default weights), or the scale that the
+            checkpoint was trained on.
+        progress: called with (frames done, frames in all).
+
+    Returns:
+        poses with confidence, reprojection error in pixels, the camera, and the keypoints they were made from.
+
+    Raises:
+        SkeletonError: the layout lacks the joints that the network needs.
+        ShapeError: there are no frames, no people or no keypoint at all.
+        CheckpointError: the checkpoint cannot be read.
+    """
+    network, info = load_checkpoint(checkpoint)
+    _check(keypoints, height, camera)
+    camera_known = camera is not None
+    camera, camera_note = (camera, f"camera {camera.name!r} as given") if camera else _assume_camera(keypoints)
+    output = get_skeleton(info.output_skeleton)
+    plan = plan_rate(keypoints.fps, info.fps)
+    encoder, layout_note = _make_encoder(keypoints, info, camera, camera_known, plan)
+    scale, scale_note = _scale(info, height)
+
+    lifter = _Lifter(FoldedTemporalConvolution(network), encoder, output, plan)
+    xyz = np.empty((keypoints.frames, keypoints.people, len(output), 3), np.float32)
+    for start in range(0, keypoints.frames, CHUNK_FRAMES):
+        stop = min(start + CHUNK_FRAMES, keypoints.frames)
+        xyz[start:stop] = lifter.relative_poses(start, stop) * scale
+        if progress is not None:
+            progress(stop, keypoints.frames)
+    place = _Placement(keypoints, camera, output)
+    xyz[~_present(keypoints)] = np.nan
+    place.move_to_camera(xyz)
+    provenance = keypoints.provenance
+    rate_note = plan.describe(keypoints.fps, info.fps)
+    for note in (layout_note, rate_note, camera_note, scale_note):
+        provenance = add_step(provenance, note)
+    return Poses3D(
+        xyz,
+        confidence=place.confidence(),
+        skeleton=output,
+        fps=keypoints.fps,
+        track_ids=keypoints.track_ids,
+        space="camera",
+        reprojection_error=place.reprojection_error(xyz),
+        camera=camera,
+        keypoints=keypoints,
+        provenance={**provenance, "checkpoint": str(checkpoint), "checkpoint_card": info.card},
+    )
+
+
+def _check(keypoints: Keypoints2D, height: float | None, camera: Camera | None) -> None:
+    if keypoints.frames == 0 or keypoints.people == 0:
+        raise ShapeError(f"nothing to lift: {keypoints.frames} frames of {keypoints.people} people")
+    if not (keypoints.confidence > 0).any():
+        raise ShapeError("nothing to lift: every keypoint of every frame is missing")
+    if height is not None and not 0.3 <= height <= 2.8:
+        raise Lift3DError(f"height must be a person's stature in metres (0.3 to 2.8), not {height}")
+    if camera is not None and camera.image_size and keypoints.image_size and camera.image_size != keypoints.image_size:
+        raise Lift3DError(
+            f"camera {camera.name!r} has images of {camera.image_size} pixels, the keypoints {keypoints.image_size}: "
+            "give the camera of these images, or keypoints of full resolution"
+        )
+
+
+def _assume_camera(keypoints: Keypoints2D) -> tuple[Camera, str]:
+    """A camera of common field of view, for the image size if known and else for the extent of the keypoints."""
+    if keypoints.image_size is not None:
+        camera = Camera.assumed(keypoints.image_size)
+        return camera, f"camera unknown: focal length of {camera.K[0, 0]:.0f} pixels assumed"
+    low, high = np.nanmin(keypoints.xy, (0, 1, 2)), np.nanmax(keypoints.xy, (0, 1, 2))
+    # People seldom touch all edges of the image, and the image starts at 0 unless keypoints were cropped.
+    width, height = (float(np.ceil(max(1.0, size))) for size in np.maximum(high + np.maximum(low, 0) * 0.5, high - low))
+    camera = Camera.assumed((int(width), int(height)))
+    return camera, (
+        f"image size unknown: taken as {width:.0f}x{height:.0f} from the extent of the keypoints, focal length "
+        f"of {camera.K[0, 0]:.0f} pixels assumed; give the image size for a better place in space"
+    )
+
+
+def _make_encoder(
+    keypoints: Keypoints2D, info: CheckpointInfo, camera: Camera, camera_known: bool, plan: RatePlan
+) -> tuple[Encoder, str]:
+    target = get_skeleton(info.input_skeleton)
+    change = conversion(keypoints.skeleton, target)
+    if info.normalization == "image":
+        return ImageEncoder(keypoints, change, plan), change.describe()
+    return PersonEncoder(keypoints, change, camera, camera_known, plan), change.describe()
+
+
+def _scale(info: CheckpointInfo, height: float | None) -> tuple[float, str]:
+    trained = info.height if info.height is not None else REFERENCE_HEIGHT
+    if height is not None:
+        return height / trained, f"scaled to a stature of {height:.2f} m as given"
+    if info.height is not None:
+        return 1.0, f"stature unknown: scaled to {trained:.2f} m"
+    return 1.0, "stature unknown: scale as the checkpoint was trained"
+
+
+@dataclass(frozen=True)
+class _Lifter:
+    """Root-relative poses of stretches of the clip.
+
+    A clip that is m times as fast as the network is lifted as m interleaved clips, and every clip once more mirrored.
+    """
+
+    network: FoldedTemporalConvolution
+    encoder: Encoder
+    output: Skeleton
+    plan: RatePlan
+
+    def relative_poses(self, start: int, stop: int) -> np.ndarray:
+        """(frames, people, joints, 3) of clip frames ``start`` to ``stop``, metres, camera axes, root at 0."""
+        phases, insert = self.plan.phases, self.plan.insert
+        # At the network's rate, in each interleaved clip: the frames that cover the stretch, and those around them.
+        first, last = start * insert // phases, ((stop - 1) * insert) // phases
+        config = self.network.config
+        inputs = self.encoder.encode(first - config.past, last + 1 + config.future)
+        people = inputs.shape[0]
+        flat = inputs.flatten(0, 1)
+        mirrored = self.encoder.mirror(flat)
+        straight, turned = self.network(torch.cat([flat, mirrored])).chunk(2)
+        turned = turned[:, :, list(self.output.mirror_order)] * torch.tensor([-1.0, 1.0, 1.0])
+        poses = (straight + turned) / 2
+        poses = (poses - poses[:, :, :1]).unflatten(0, (people, phases))
+        poses = self.encoder.to_camera_axes(poses, first)
+        # Interleave the phases again, then keep the frames of the clip.
+        timeline = poses.permute(2, 1, 0, 3, 4).flatten(0, 1).numpy()
+        offset = start * insert - first * phases
+        return timeline[offset : offset + (stop - start - 1) * insert + 1 : insert]
+
+
+def _present(keypoints: Keypoints2D) -> np.ndarray:
+    """(frames, people) bool: the person is seen, or was and will be within LONGEST_GAP."""
+    seen = (keypoints.confidence > 0).any(-1)
+    frames = np.arange(len(seen))[:, None]
+    last = np.maximum.accumulate(np.where(seen, frames, -len(seen) * 2), axis=0)
+    following = np.minimum.accumulate(np.where(seen, frames, len(seen) * 3)[::-1], axis=0)[::-1]
+    longest = LONGEST_GAP * (keypoints.fps or 30.0)
+    return np.asarray(following - last <= longest + 1)
+
+
+@dataclass(frozen=True)
+class _Placement:
+    """Puts root-relative poses where they project onto the 2D, and compares the two."""
+
+    keypoints: Keypoints2D
+    camera: Camera
+    output: Skeleton
+
+    def _measured(self) -> list[tuple[int, int]]:
+        """(output joint, keypoint) index pairs of the joints that the detector finds at the same place."""
+        source = self.keypoints.skeleton
+        return [(j, source.index(joint)) for j, joint in enumerate(self.output.joints) if joint in source.joints]
+
+    def confidence(self) -> np.ndarray:
+        """(frames, people, output joints): of the keypoints that show the joint, 0 for joints that none shows."""
+        return conversion(self.keypoints.skeleton, self.output).apply_confidence(self.keypoints.confidence)
+
+    def move_to_camera(self, xyz: np.ndarray) -> None:
+        """Add the root's path to poses (frames, people, joints, 3), in place."""
+        pairs = [pair for pair in self._measured() if self.output.joints[pair[0]] not in FOLLOWERS]
+        if len(pairs) < 3:
+            raise SkeletonError(
+                f"{self.keypoints.skeleton.name!r} shares only {len(pairs)} joints of trunk and limbs with "
+                f"{self.output.name!r}: too few to place the person in space"
+            )
+        joints, sources = (list(index) for index in zip(*pairs, strict=True))
+        frames, people = xyz.shape[:2]
+        roots = torch.empty(frames, people, 3)
+        for start in range(0, frames, CHUNK_FRAMES):
+            chunk = slice(start, start + CHUNK_FRAMES)
+            plane = self.camera.unproject(self.keypoints.xy[chunk][:, :, sources])
+            weight = torch.from_numpy(self.keypoints.confidence[chunk][:, :, sources]).double()
+            relative = torch.from_numpy(xyz[chunk][:, :, joints]).double()
+            present = torch.isfinite(relative).all(-1)
+            roots[chunk] = fit_translation(
+                torch.nan_to_num(relative), torch.from_numpy(plane), weight * present
+            ).float()
+        fps = self.keypoints.fps or 30.0
+        for person in range(people):
+            path = smooth_depth(_fill(roots[:, person]), fps)
+            xyz[:, person] += path.numpy()[:, None]
+            plane = torch.from_numpy(self.camera.unproject(self.keypoints.xy[:, person][:, sources]))
+            points = torch.from_numpy(xyz[:, person][:, joints]).double()
+            confidence = torch.from_numpy(self.keypoints.confidence[:, person][:, sources]).double()
+            corrections = sight_corrections(points, plane, confidence, fps)
+            names = [self.output.joints[joint] for joint in joints]
+            xyz[:, person, :, :2] += spread_to_followers(corrections, names, self.output).float().numpy()
+
+    def reprojection_error(self, xyz: np.ndarray) -> np.ndarray:
+        """(frames, people, joints) pixels between the projected joint and its keypoint, NaN where there is none."""
+        error = np.full(xyz.shape[:3], np.nan, np.float32)
+        intrinsics = Camera(self.camera.K, self.camera.distortion, fisheye=self.camera.fisheye)
+        joints, sources = (list(index) for index in zip(*self._measured(), strict=True))
+        for start in range(0, len(xyz), CHUNK_FRAMES):
+            chunk = slice(start, start + CHUNK_FRAMES)
+            pixels = intrinsics.project(xyz[chunk][:, :, joints])
+            error[chunk][:, :, joints] = np.linalg.norm(pixels - self.keypoints.xy[chunk][:, :, sources], axis=-1)
+        return error
+
+
+def _fill(path: Tensor) -> Tensor:
+    """A root path (frames, 3) with its missing frames interpolated between, and held before and after, known ones."""
+    known = torch.isfinite(path).all(-1)
+    if known.all() or not known.any():
+        return path
+    frames = np.arange(len(path))
+    columns = [np.interp(frames, frames[known], path[known, axis]) for axis in range(3)]
+    return torch.from_numpy(np.stack(columns, axis=-1)).float()
+
+
+def describe(poses: Poses3D) -> dict[str, Any]:
+    """Summary of a lifted clip for people and machines: frames, people, depth range, reprojection error, notes."""
+    error = poses.reprojection_error
+    seen = np.isfinite(poses.xyz[..., 0, :]).all(-1)
+    depth = poses.xyz[..., 0, 2][seen]
+    return {
+        "frames": poses.frames,
+        "people": poses.people,
+        "fps": poses.fps,
+        "skeleton": poses.skeleton.name,
+        "lifted": int(seen.sum()),
+        "depth_metres": [round(float(depth.min()), 3), round(float(depth.max()), 3)] if depth.size else None,
+        "reprojection_error_pixels": (
+            None if error is None or np.isnan(error).all() else round(float(np.nanmedian(error)), 2)
+        ),
+        "notes": poses.provenance.get("steps", []),
+    }

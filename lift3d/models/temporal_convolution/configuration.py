@@ -1,0 +1,64 @@
+"""Configuration of the temporal dilated-convolution lifter."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from lift3d.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class TemporalConvolutionConfig:
+    """Shape of the network of Pavllo et al., "3D human pose estimation in video with temporal convolutions and
+    semi-supervised training", CVPR 2019. The defaults are the published 243-frame network.
+
+    Attributes:
+        joints_in: joints of the input.
+        features_in: numbers a joint of the input (2 for x and y; 3 with a confidence).
+        joints_out: joints of the output, three coordinates each.
+        filter_widths: odd temporal widths; their product is the receptive field.
+        channels: width of the hidden layers.
+        dropout: probability of dropping a channel's value in training.
+        causal: whether an output may look at past frames only.
+    """
+
+    joints_in: int = 17
+    features_in: int = 2
+    joints_out: int = 17
+    filter_widths: tuple[int, ...] = (3, 3, 3, 3, 3)
+    channels: int = 1024
+    dropout: float = 0.25
+    causal: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "filter_widths", tuple(self.filter_widths))
+        if not self.filter_widths or any(width < 1 or width % 2 == 0 for width in self.filter_widths):
+            raise CheckpointError(f"filter_widths must be odd numbers of 1 or more, not {self.filter_widths}")
+        for name in ("joints_in", "features_in", "joints_out", "channels"):
+            if not 0 < getattr(self, name) <= 1_000_000:
+                raise CheckpointError(f"{name} must be a positive number, not {getattr(self, name)}")
+        if not 0 <= self.dropout < 1:
+            raise CheckpointError(f"dropout must be in [0, 1), not {self.dropout}")
+
+    @property
+    def receptive_field(self) -> int:
+        """Frames of input that one frame of output sees."""
+        return math.prod(self.filter_widths)
+
+    @property
+    def past(self) -> int:
+        """Frames before an output frame that it sees."""
+        return self.receptive_field - 1 if self.causal else self.receptive_field // 2
+
+    @property
+    def future(self) -> int:
+        """Frames after an output frame that it sees."""
+        return self.receptive_field - 1 - self.past
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds a frame of output over a long clip (dense form)."""
+        first = self.joints_in * self.features_in * self.channels * self.filter_widths[0]
+        blocks = sum((width + 1) * self.channels**2 for width in self.filter_widths[1:])
+        return first + blocks + self.channels * self.joints_out * 3

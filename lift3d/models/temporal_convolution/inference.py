@@ -1,0 +1,79 @@
+"""The same network for inference, as plain matrix products.
+
+A convolution over time with dilation d is a sum of matrix products, one a tap, over rows that lie d frames apart. With
+frames as rows and channels as columns each tap is a contiguous view, so nothing is copied or re-ordered; batch norms
+are folded into the weights, and the rows of one block of frames stay in the cache from layer to layer.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from lift3d.models.temporal_convolution.modeling import TemporalConvolution
+
+# Bytes of one layer's activations in a block: large enough that the receptive field shared by two blocks is little
+# work done twice, small enough for flat memory.
+ACTIVATION_BYTES = 1 << 24
+
+
+def _fold(weight: Tensor, norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+    """Weights (width, in, out) and bias (out,) of a convolution (out, in, width) followed by a batch norm."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    bias = norm.bias - norm.running_mean * scale
+    return (weight * scale[:, None, None]).permute(2, 1, 0).contiguous(), bias.contiguous()
+
+
+class FoldedTemporalConvolution:
+    """``TemporalConvolution`` in evaluation mode, dense form, for one sequence after the other.
+
+    Args:
+        network: the trained network; later changes of its weights are not seen.
+    """
+
+    @torch.no_grad()
+    def __init__(self, network: TemporalConvolution) -> None:
+        config = self.config = network.config
+        self.expand, self.expand_bias = _fold(network.expand.weight, network.expand_norm)
+        # The first layer's taps lie next to each other: one product over overlapping rows.
+        self.expand = self.expand.flatten(0, 1)
+        self.blocks = []
+        for block in network.blocks:
+            temporal, temporal_bias = _fold(block.temporal.weight, block.temporal_norm)  # type: ignore[arg-type]
+            pointwise, pointwise_bias = _fold(block.pointwise.weight, block.pointwise_norm)  # type: ignore[arg-type]
+            self.blocks.append((temporal, temporal_bias, pointwise[0], pointwise_bias, int(block.dilation)))  # type: ignore[arg-type]
+        self.shrink = network.shrink.weight[..., 0].T.contiguous()
+        self.shrink_bias = network.shrink.bias.detach()  # type: ignore[union-attr]
+        self.outputs_per_block = max(64, ACTIVATION_BYTES // (4 * config.channels))
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> Tensor:
+        """(batch, frames, joints, features) -> (batch, frames - receptive field + 1, joints, 3)."""
+        margin = self.config.receptive_field - 1
+        outputs = x.shape[1] - margin
+        result = x.new_empty(x.shape[0], outputs, self.config.joints_out * 3)
+        rows = x.flatten(2).contiguous()
+        for sequence, target in zip(rows, result, strict=True):
+            for start in range(0, outputs, self.outputs_per_block):
+                stop = min(start + self.outputs_per_block, outputs)
+                torch.addmm(
+                    self.shrink_bias, self._hidden(sequence[start : stop + margin]), self.shrink, out=target[start:stop]
+                )
+        return result.unflatten(2, (self.config.joints_out, 3))
+
+    def _hidden(self, rows: Tensor) -> Tensor:
+        """Last hidden layer (outputs, channels) of one block of input rows (outputs + receptive field - 1, inputs)."""
+        width, features = self.config.filter_widths[0], rows.shape[1]
+        windows = rows.as_strided((rows.shape[0] - width + 1, width * features), (features, 1))
+        x = torch.addmm(self.expand_bias, windows, self.expand).relu_()
+        for temporal, temporal_bias, pointwise, pointwise_bias, dilation in self.blocks:
+            taps = len(temporal)
+            length = x.shape[0] - (taps - 1) * dilation
+            y = torch.addmm(temporal_bias, x[:length], temporal[0])
+            for tap in range(1, taps):
+                y.addmm_(x[tap * dilation : tap * dilation + length], temporal[tap])
+            first = (taps - 1) * dilation if self.config.causal else (taps // 2) * dilation
+            x = torch.addmm(pointwise_bias, y.relu_(), pointwise).relu_().add_(x[first : first + length])
+        return x

@@ -1,0 +1,88 @@
+"""The temporal dilated-convolution lifter: 2D keypoints over time to root-relative 3D joints.
+
+Architecture of Pavllo et al., CVPR 2019, section 3: an expanding convolution, one residual block for every further
+filter width (a dilated convolution and a pointwise one), and a pointwise projection to the 3D joints. No layer pads,
+so that every output comes from real frames; whoever calls pads the clip's ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from lift3d.models.temporal_convolution.configuration import TemporalConvolutionConfig
+
+
+class ResidualBlock(nn.Module):
+    """A temporal convolution of dilation ``dilation`` and a pointwise one, added to the block's centre input frames."""
+
+    def __init__(self, channels: int, width: int, dilation: int, dropout: float, causal: bool) -> None:
+        super().__init__()
+        self.width, self.dilation, self.causal = width, dilation, causal
+        self.temporal = nn.Conv1d(channels, channels, width, dilation=dilation, bias=False)
+        self.temporal_norm = nn.BatchNorm1d(channels)
+        self.pointwise = nn.Conv1d(channels, channels, 1, bias=False)
+        self.pointwise_norm = nn.BatchNorm1d(channels)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, strided: bool) -> Tensor:
+        stride, dilation = (self.width, 1) if strided else (1, self.dilation)
+        y = nn.functional.conv1d(x, self.temporal.weight, stride=stride, dilation=dilation)
+        # The input frame that an output frame stands for: the middle of its filter, the last of it if causal.
+        first = (self.width - 1) * dilation if self.causal else (self.width // 2) * dilation
+        residual = x[:, :, first : first + stride * (y.shape[-1] - 1) + 1 : stride]
+        y = self.drop(torch.relu(self.temporal_norm(y)))
+        y = self.drop(torch.relu(self.pointwise_norm(self.pointwise(y))))
+        return residual + y
+
+
+class TemporalConvolution(nn.Module):
+    """(batch, frames, joints, features) -> (batch, frames - receptive field + 1, joints, 3).
+
+    The dense form shares the work of neighbouring outputs and is meant for whole clips; the strided form computes one
+    output for every ``receptive_field`` frames and is meant for training on single targets. Both use the same weights.
+    """
+
+    def __init__(self, config: TemporalConvolutionConfig) -> None:
+        super().__init__()
+        self.config = config
+        first, *others = config.filter_widths
+        self.expand = nn.Conv1d(config.joints_in * config.features_in, config.channels, first, bias=False)
+        self.expand_norm = nn.BatchNorm1d(config.channels)
+        self.drop = nn.Dropout(config.dropout)
+        dilation = first
+        blocks = []
+        for width in others:
+            blocks.append(ResidualBlock(config.channels, width, dilation, config.dropout, config.causal))
+            dilation *= width
+        self.blocks = nn.ModuleList(blocks)
+        self.shrink = nn.Conv1d(config.channels, config.joints_out * 3, 1)
+
+    def forward(self, x: Tensor, strided: bool = False) -> Tensor:
+        """Root-relative joints.
+
+        Args:
+            x: (batch, frames, joints, features), at least ``receptive_field`` frames.
+            strided: compute outputs 0, r, 2r, ... only, r being the receptive field, without the work between them.
+
+        Returns:
+            (batch, outputs, joints, 3).
+        """
+        x = rearrange(x, "batch frames joints features -> batch (joints features) frames")
+        x = nn.functional.conv1d(x, self.expand.weight, stride=self.config.filter_widths[0] if strided else 1)
+        x = self.drop(torch.relu(self.expand_norm(x)))
+        for block in self.blocks:
+            x = block(x, strided)
+        return rearrange(self.shrink(x), "batch (joints xyz) frames -> batch frames joints xyz", xyz=3)
+
+    def norms(self) -> Iterator[nn.BatchNorm1d]:
+        """The batch-norm layers."""
+        return (module for module in self.modules() if isinstance(module, nn.BatchNorm1d))
+
+    def set_norm_momentum(self, momentum: float) -> None:
+        """Set the momentum of every batch norm, which decays during training (0.1 to 0.001 in the paper)."""
+        for norm in self.norms():
+            norm.momentum = momentum

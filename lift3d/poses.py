@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import xarray
 
 FORMAT_VERSION = 1
+# HDF5 1.8 and later keep checksums of their structures, so that damage is an error and not a wrong number.
+_LIBRARY_VERSIONS = ("v108", "v108")
 SPACES = ("camera", "world")
 
 
@@ -146,13 +148,13 @@ class Keypoints2D(_Motion):
         """Write the lift3d HDF5 file. Raises OutputExistsError if it exists and ``overwrite`` is False."""
         import h5py
 
-        with atomic_path(path, overwrite) as temporary, h5py.File(temporary, "w") as file:
+        with atomic_path(path, overwrite) as temporary, h5py.File(temporary, "w", libver=_LIBRARY_VERSIONS) as file:
             self.write_group(file)
 
     def write_group(self, group: h5py.Group) -> None:
         """Write the container into an open HDF5 group."""
         _write_common(group, self, "keypoints_2d", {"xy": self.xy, "confidence": self.confidence})
-        group["xy"].attrs["units"] = "pixel"
+        _set_text(group["xy"], "units", "pixel")
         if self.image_size is not None:
             group.attrs["image_size"] = self.image_size
 
@@ -290,15 +292,15 @@ class Poses3D(_Motion):
         """Write the lift3d HDF5 file. Raises OutputExistsError if it exists and ``overwrite`` is False."""
         import h5py
 
-        with atomic_path(path, overwrite) as temporary, h5py.File(temporary, "w") as file:
+        with atomic_path(path, overwrite) as temporary, h5py.File(temporary, "w", libver=_LIBRARY_VERSIONS) as file:
             arrays = {"xyz": self.xyz, "confidence": self.confidence}
             arrays |= {"sigma": self.sigma} if self.sigma is not None else {}
             arrays |= {"reprojection_error": self.reprojection_error} if self.reprojection_error is not None else {}
             _write_common(file, self, "poses_3d", arrays)
-            file["xyz"].attrs["units"] = "metre"
-            file.attrs["space"] = self.space
+            _set_text(file["xyz"], "units", "metre")
+            _set_text(file, "space", self.space)
             if self.camera is not None:
-                file.attrs["camera"] = json.dumps(self.camera.to_dict())
+                _set_text(file, "camera", json.dumps(self.camera.to_dict()))
             if self.keypoints is not None:
                 self.keypoints.write_group(file.create_group("keypoints"))
 
@@ -306,7 +308,7 @@ class Poses3D(_Motion):
     def load(cls, path: str | PathLike[str]) -> Self:
         """Read a lift3d HDF5 file. Raises FileFormatError that names the field that is wrong."""
         with _open_hdf5(path, "poses_3d") as group, _naming(path):
-            camera = group.attrs.get("camera")
+            camera = _text(group, "camera")
             return cls(
                 xyz=_read_array(group, "xyz", path),
                 confidence=_read_array(group, "confidence", path),
@@ -314,7 +316,7 @@ class Poses3D(_Motion):
                 reprojection_error=(
                     _read_array(group, "reprojection_error", path) if "reprojection_error" in group else None
                 ),
-                space=str(group.attrs.get("space", "world")),
+                space=_text(group, "space") or "world",
                 camera=None if camera is None else Camera.from_dict(_json(camera, path, "camera")),
                 keypoints=Keypoints2D.read_group(group["keypoints"], path) if "keypoints" in group else None,
                 **_read_common(group, path),
@@ -339,22 +341,21 @@ def _sliced_fps(fps: float | None, frames: slice) -> float | None:
 
 def _write_common(group: h5py.Group, motion: Keypoints2D | Poses3D, kind: str, arrays: dict[str, Any]) -> None:
     for name, array in arrays.items():
-        group.create_dataset(name, data=array, compression="gzip", compression_opts=1, shuffle=True)
+        group.create_dataset(name, data=array, compression="gzip", compression_opts=1, shuffle=True, fletcher32=True)
     skeleton = motion.skeleton
-    group.attrs["format"] = "lift3d"
+    layout = {"name": skeleton.name, "joints": skeleton.joints, "parents": skeleton.parents, "title": skeleton.title}
+    _set_text(group, "format", "lift3d")
     group.attrs["version"] = FORMAT_VERSION
-    group.attrs["kind"] = kind
-    group.attrs["skeleton"] = json.dumps(
-        {"name": skeleton.name, "joints": skeleton.joints, "parents": skeleton.parents, "title": skeleton.title}
-    )
+    _set_text(group, "kind", kind)
+    _set_text(group, "skeleton", json.dumps(layout))
     group.attrs["track_ids"] = np.asarray(motion.track_ids, dtype=np.int64)
-    group.attrs["provenance"] = json.dumps(motion.provenance)
+    _set_text(group, "provenance", json.dumps(motion.provenance))
     if motion.fps is not None:
         group.attrs["fps"] = float(motion.fps)
 
 
 def _read_common(group: h5py.Group, path: str | PathLike[str]) -> dict[str, Any]:
-    layout = _json(group.attrs.get("skeleton", ""), path, "skeleton")
+    layout = _json(_text(group, "skeleton") or "", path, "skeleton")
     fps = group.attrs.get("fps")
     try:
         skeleton = Skeleton(
@@ -369,8 +370,36 @@ def _read_common(group: h5py.Group, path: str | PathLike[str]) -> dict[str, Any]
         "skeleton": skeleton,
         "fps": None if fps is None else float(fps),
         "track_ids": tuple(int(i) for i in np.atleast_1d(group.attrs.get("track_ids", ()))),
-        "provenance": dict(_json(group.attrs.get("provenance", "{}"), path, "provenance")),
+        "provenance": dict(_json(_text(group, "provenance") or "{}", path, "provenance")),
     }
+
+
+def _set_text(group: h5py.Group | h5py.Dataset, name: str, text: str) -> None:
+    """A text attribute of fixed length: those of variable length lie in a heap without checksums."""
+    import h5py
+
+    data = text.encode()
+    group.attrs.create(name, data, dtype=h5py.string_dtype("utf-8", max(1, len(data))))
+
+
+def _text(group: h5py.Group, name: str) -> str | None:
+    value = group.attrs.get(name)
+    return value.decode() if isinstance(value, bytes) else None if value is None else str(value)
+
+
+def stored_kind(path: str | PathLike[str]) -> str | None:
+    """What a lift3d HDF5 file holds, "keypoints_2d" or "poses_3d"; None for every other file."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return _text(file, "kind") if _text(file, "format") == "lift3d" else None
+    except _HDF5_ERRORS:
+        return None
+
+
+# What h5py, or the step from damaged values to a container, raises.
+_HDF5_ERRORS = (OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError, MemoryError)
 
 
 def _json(text: Any, path: str | PathLike[str], name: str) -> Any:
@@ -383,11 +412,14 @@ def _json(text: Any, path: str | PathLike[str], name: str) -> Any:
 def _read_array(group: h5py.Group, name: str, path: str | PathLike[str]) -> np.ndarray:
     import h5py
 
+    from lift3d.io.hdf5_files import check_dataset
+
     dataset = group.get(name)
     if not isinstance(dataset, h5py.Dataset):
         raise FileFormatError(path, "the data set is missing; was the file cut off while it was written?", name)
     if dataset.dtype.kind != "f" or dataset.ndim not in (3, 4):
         raise FileFormatError(path, f"expected floats with 3 or 4 axes, found {dataset.dtype} {dataset.shape}", name)
+    check_dataset(dataset, path, name)
     return np.asarray(dataset[()])
 
 
@@ -404,13 +436,19 @@ class _open_hdf5:
             raise FileFormatError(self.path, "there is no such file")
         try:
             self.file = h5py.File(self.path, "r")
-        except OSError as error:
+        except _HDF5_ERRORS as error:
             raise FileFormatError(self.path, f"not a readable HDF5 file ({error})") from error
-        kind = self.file.attrs.get("kind")
-        if self.file.attrs.get("format") != "lift3d" or kind != self.kind:
+        try:
+            kind = _text(self.file, "kind") if _text(self.file, "format") == "lift3d" else None
+            if kind != self.kind:
+                found = f"lift3d {kind}" if kind in ("keypoints_2d", "poses_3d") else "an HDF5 file of another program"
+                raise FileFormatError(self.path, f"expected lift3d {self.kind}, found {found}", "kind")
+        except _HDF5_ERRORS as error:
             self.file.close()
-            found = f"lift3d {kind}" if kind in ("keypoints_2d", "poses_3d") else "an HDF5 file of another program"
-            raise FileFormatError(self.path, f"expected lift3d {self.kind}, found {found}", "kind")
+            raise FileFormatError(self.path, f"damaged ({error})", "kind") from error
+        except FileFormatError:
+            self.file.close()
+            raise
         return self.file
 
     def __exit__(self, *_: object) -> None:
@@ -427,7 +465,7 @@ class _naming:
         return None
 
     def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, (ShapeError, SkeletonError, OSError, KeyError, TypeError, ValueError, RuntimeError)):
+        if isinstance(error, (SkeletonError, *_HDF5_ERRORS)):
             raise FileFormatError(self.path, str(error)) from error
 
 

@@ -41,13 +41,14 @@ def _read_poses(path: Path) -> Poses3D | None:
     """The 3D poses of a file, None if it holds 2D keypoints."""
     from lift3d.io.keypoints import detect_format
     from lift3d.io.poses3d import ENDINGS, read_poses
+    from lift3d.poses import stored_kind
 
     if path.suffix.lower() not in ENDINGS:
         return None
     if path.suffix.lower() == ".trc":
         return read_poses(path)
     try:
-        if detect_format(path).format != "lift3d" or _kind(path) != "poses_3d":
+        if detect_format(path).format != "lift3d" or stored_kind(path) != "poses_3d":
             return None
     except UnknownFormatError as unknown:
         try:
@@ -56,11 +57,3 @@ def _read_poses(path: Path) -> Poses3D | None:
             place = f"field {error.field}: " if error.field else ""
             raise UnknownFormatError(path, f"{unknown.problem}; and as 3D poses, {place}{error.problem}") from error
     return read_poses(path)
-
-
-def _kind(path: Path) -> object:
-    """What a lift3d HDF5 file holds."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        return file.attrs.get("kind")

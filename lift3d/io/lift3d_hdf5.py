@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from lift3d.errors import FileFormatError
 from lift3d.io.hdf5_files import SIGNATURE, check_dataset, open_hdf5
 from lift3d.io.json_values import read_head
 from lift3d.io.layouts import check_layout
 from lift3d.io.recording import Detection, Request
-from lift3d.poses import Keypoints2D
+from lift3d.poses import Keypoints2D, stored_kind
 
 NAME = "lift3d"
 TITLE = "lift3d HDF5"
@@ -20,11 +19,7 @@ def sniff(path: Path) -> Detection | None:
     """Recognise the file's own attributes."""
     if path.is_dir() or read_head(path, 8) != SIGNATURE:
         return None
-    try:
-        with open_hdf5(path) as file:
-            kind = str(file.attrs.get("kind")) if str(file.attrs.get("format")) == "lift3d" else None
-    except FileFormatError:
-        return None
+    kind = stored_kind(path)
     return None if kind is None else Detection(NAME, f"lift3d HDF5, {kind}")
 
 

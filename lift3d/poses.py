@@ -62,8 +62,8 @@ def _track_ids(track_ids: Sequence[int] | None, people: int) -> tuple[int, ...]:
     return tuple(range(people)) if track_ids is None else tuple(int(i) for i in track_ids)
 
 
-def _take(array: np.ndarray | None, frames: slice, people: list[int]) -> np.ndarray | None:
-    return None if array is None else array[frames][:, people]
+def _take(array: np.ndarray, frames: slice, people: list[int]) -> np.ndarray:
+    return array[frames][:, people]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,11 +115,11 @@ class Keypoints2D(_Motion):
 
     @property
     def frames(self) -> int:
-        return self.xy.shape[0]
+        return int(self.xy.shape[0])
 
     @property
     def people(self) -> int:
-        return self.xy.shape[1]
+        return int(self.xy.shape[1])
 
     def select(self, frames: slice = slice(None), people: Sequence[int] | None = None) -> Self:
         """The frames of a slice and the people of the given indices (default: all)."""
@@ -242,11 +242,11 @@ class Poses3D(_Motion):
 
     @property
     def frames(self) -> int:
-        return self.xyz.shape[0]
+        return int(self.xyz.shape[0])
 
     @property
     def people(self) -> int:
-        return self.xyz.shape[1]
+        return int(self.xyz.shape[1])
 
     def select(self, frames: slice = slice(None), people: Sequence[int] | None = None) -> Self:
         """The frames of a slice and the people of the given indices (default: all)."""
@@ -255,8 +255,10 @@ class Poses3D(_Motion):
             self,
             xyz=_take(self.xyz, frames, chosen),
             confidence=_take(self.confidence, frames, chosen),
-            sigma=_take(self.sigma, frames, chosen),
-            reprojection_error=_take(self.reprojection_error, frames, chosen),
+            sigma=None if self.sigma is None else _take(self.sigma, frames, chosen),
+            reprojection_error=None
+            if self.reprojection_error is None
+            else _take(self.reprojection_error, frames, chosen),
             keypoints=None if self.keypoints is None else self.keypoints.select(frames, chosen),
             track_ids=tuple(self.track_ids[i] for i in chosen),
             fps=_sliced_fps(self.fps, frames),
@@ -497,7 +499,8 @@ def _to_xarray(
             "ds_type": "poses",
             "source_software": "lift3d",
             "time_unit": "frames" if motion.fps is None else "seconds",
-            "fps": motion.fps,
+            # As in movement, an unknown rate is left out: netCDF cannot hold None.
+            **({} if motion.fps is None else {"fps": motion.fps}),
             **attributes,
         },
     )

@@ -401,7 +401,7 @@ class Conversion:
         return _weigh(self.weights, points)
 
     def apply_confidence(self, confidence: np.ndarray) -> np.ndarray:
-        """Confidence (..., source joints) -> (..., target joints): the least of the joints that take part, 0 if missing."""
+        """Confidence (..., source joints) -> (..., target joints): the least of those that take part, 0 if none."""
         result = np.zeros((*confidence.shape[:-1], len(self.target)), confidence.dtype)
         for joint, row in enumerate(self.weights):
             used = np.flatnonzero(row)
@@ -436,9 +436,10 @@ def conversion(source: Skeleton, target: Skeleton) -> Conversion:
         for recipe in _RECIPES.get(joint, []):
             if asked & recipe.keys():
                 continue
-            parts = {name: resolve(name, asked | {joint}) for name in recipe}
-            if all(part is not None for part in parts.values()):
-                found[joint] = sum((w * parts[name] for name, w in recipe.items()), np.zeros(len(source)))  # type: ignore[operator]
+            parts = [(weight, resolve(name, asked | {joint})) for name, weight in recipe.items()]
+            known = [weight * part for weight, part in parts if part is not None]
+            if len(known) == len(parts):
+                found[joint] = np.sum(known, axis=0)
                 return found[joint]
         return None
 

@@ -77,7 +77,8 @@ def naming(path: str | PathLike[str]) -> Iterator[None]:
 def layout_of(joints: Sequence[str]) -> Skeleton:
     """The known layout that has just these joints in this order, else a layout known by its names alone."""
     custom = custom_skeleton(joints)
-    return next((known for known in SKELETONS.values() if known.joints == custom.joints), custom)
+    names = (tuple(joints), custom.joints)
+    return next((known for known in SKELETONS.values() if known.joints in names), custom)
 
 
 def short_text(array: np.ndarray) -> np.ndarray:

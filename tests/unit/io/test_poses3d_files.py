@@ -17,7 +17,7 @@ from lift3d.errors import FileFormatError, OutputExistsError, ShapeError, Unknow
 from lift3d.geometry.cameras import Camera
 from lift3d.io.poses3d import ENDINGS, read_poses, write_poses
 from lift3d.poses import Poses3D
-from lift3d.skeletons import H36M17, custom_skeleton
+from lift3d.skeletons import H36M17, SKELETONS, Skeleton, custom_skeleton
 
 
 def make_poses(people: int = 2, frames: int = 5, fps: float | None = 29.97, space: str = "world") -> Poses3D:
@@ -66,6 +66,14 @@ def test_a_custom_layout_comes_back(tmp_path: Path, ending: str) -> None:
     again = read_poses(tmp_path / f"animal{ending}")
     assert again.skeleton.joints == skeleton.joints
     np.testing.assert_array_equal(again.xyz, poses.xyz)
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=list(SKELETONS))
+def test_every_known_layout_is_known_again(tmp_path: Path, skeleton: Skeleton) -> None:
+    poses = Poses3D(np.ones((2, 1, len(skeleton), 3)), skeleton=skeleton, fps=30)
+    for ending in ENDINGS:
+        write_poses(poses, tmp_path / f"take{ending}")
+        assert read_poses(tmp_path / f"take{ending}").skeleton == skeleton
 
 
 @pytest.mark.parametrize("ending", [".h5", ".npz", ".json"])

@@ -33,7 +33,7 @@ def fit_translation(relative: Tensor, plane: Tensor, weight: Tensor) -> Tensor:
     plane = torch.nan_to_num(plane)
     enough = (weight > 0).sum(-1) >= 2
     right = plane * relative[..., 2:] - relative[..., :2]
-    translation = _start(relative, plane, weight)
+    start = translation = _start(relative, plane, weight)
     for _ in range(ITERATIONS):
         points = relative + translation[..., None, :]
         depth = points[..., 2].clamp_min(0.1)
@@ -41,9 +41,9 @@ def fit_translation(relative: Tensor, plane: Tensor, weight: Tensor) -> Tensor:
         scale = HALF_WEIGHT * 1.48 * _median(error, weight) + 1e-9
         robust = 1 / (1 + (error / scale[..., None]).square()).square()
         translation = _solve(plane, right, weight * robust / depth.square())
-    # The body is in front of the camera; a fit that says otherwise found nothing.
-    found = enough & (translation[..., 2] > 0)
-    return torch.where(found[..., None], translation, torch.nan)
+    # The body is in front of the camera: where the fit says otherwise, the pose is too unlike its image to do better.
+    translation = torch.where(translation[..., 2:] > 0.1, translation, start)
+    return torch.where(enough[..., None], translation, torch.nan)
 
 
 def _solve(plane: Tensor, right: Tensor, weight: Tensor) -> Tensor:

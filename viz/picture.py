@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from lift3d.errors import UnknownFormatError
+from lift3d.io.files import atomic_path
+from lift3d.poses import Keypoints2D, Poses3D
+from lift3d.skeletons import Skeleton
 from lift3d.viz.scene import (
     check_truth,
     describe,
@@ -21,11 +26,6 @@ from lift3d.viz.scene import (
     upright,
 )
 from lift3d.viz.style import LEFT, MIDDLE, RIGHT, TRUTH, drawn_bones, shade, side_colours
-
-from lift3d.errors import UnknownFormatError
-from lift3d.io.files import atomic_path
-from lift3d.poses import Keypoints2D, Poses3D
-from lift3d.skeletons import Skeleton
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

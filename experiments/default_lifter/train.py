@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 import torch
-from lift3d.datasets.motion_bank import MotionBank, load_motion_bank
 
+from lift3d.datasets.motion_bank import MotionBank, load_motion_bank
 from lift3d.evaluation.metrics import mpjpe, p_mpjpe
 from lift3d.models.temporal_convolution.configuration import TemporalConvolutionConfig
 from lift3d.models.temporal_convolution.modeling import TemporalConvolution

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lift3d.viz import save_page
 
 from lift3d.geometry.cameras import Camera
 from lift3d.poses import Keypoints2D, Poses3D
 from lift3d.skeletons import H36M17
+from lift3d.viz import save_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)")

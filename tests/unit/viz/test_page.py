@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lift3d.viz import save_page, save_view
-from lift3d.viz.web import make_page
 
 from lift3d.errors import Lift3DError, OutputExistsError, UnknownFormatError
 from lift3d.geometry.cameras import Camera
 from lift3d.poses import Keypoints2D, Poses3D
+from lift3d.viz import save_page, save_view
+from lift3d.viz.web import make_page
 
 
 def motion(frames: int = 20, people: int = 2, space: str = "world") -> Poses3D:

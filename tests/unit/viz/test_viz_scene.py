@@ -4,6 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from lift3d.errors import Lift3DError, ShapeError
+from lift3d.poses import Keypoints2D, Poses3D
+from lift3d.skeletons import SKELETONS, get_skeleton
 from lift3d.viz.scene import (
     check_truth,
     describe,
@@ -17,10 +21,6 @@ from lift3d.viz.scene import (
     upright,
 )
 from lift3d.viz.style import PEOPLE, drawn_bones, shade, side_colours
-
-from lift3d.errors import Lift3DError, ShapeError
-from lift3d.poses import Keypoints2D, Poses3D
-from lift3d.skeletons import SKELETONS, get_skeleton
 
 H36M = get_skeleton("h36m17")
 

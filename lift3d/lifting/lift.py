@@ -15,8 +15,8 @@ from lift3d.errors import Lift3DError, ShapeError, SkeletonError
 from lift3d.geometry.cameras import Camera
 from lift3d.lifting.encoding import Encoder, ImageEncoder, PersonEncoder
 from lift3d.lifting.normalization import REFERENCE_HEIGHT
-from lift3d.lifting.rate import RatePlan, plan_rate
-from lift3d.lifting.refinement import FOLLOWERS, sight_corrections, spread_to_followers
+from lift3d.lifting.rate import RatePlan, blend_phases, plan_rate
+from lift3d.lifting.refinement import FOLLOWERS, bone_lengths, keep_bone_lengths, sight_corrections, spread_to_followers
 from lift3d.lifting.trajectory import fit_translation, smooth_depth
 from lift3d.models.checkpoint import CheckpointInfo, load_checkpoint
 from lift3d.models.temporal_convolution.inference import FoldedTemporalConvolution
@@ -78,6 +78,8 @@ def lift(
             progress(stop, keypoints.frames)
     place = _Placement(keypoints, camera, output)
     xyz[~_present(keypoints)] = np.nan
+    for person in range(keypoints.people):
+        xyz[:, person] = blend_phases(xyz[:, person], plan.phases)
     place.move_to_camera(xyz)
     provenance = keypoints.provenance
     rate_note = plan.describe(keypoints.fps, info.fps)
@@ -235,6 +237,11 @@ class _Placement:
             corrections = sight_corrections(points, plane, confidence, fps)
             names = [self.output.joints[joint] for joint in joints]
             xyz[:, person, :, :2] += spread_to_followers(corrections, names, self.output).float().numpy()
+            points = torch.from_numpy(xyz[:, person])
+            lengths = bone_lengths(points, self.output)
+            for start in range(0, frames, CHUNK_FRAMES):
+                chunk = slice(start, start + CHUNK_FRAMES)
+                xyz[chunk, person] = keep_bone_lengths(points[chunk].double(), lengths, self.output).float().numpy()
 
     def reprojection_error(self, xyz: np.ndarray) -> np.ndarray:
         """(frames, people, joints) pixels between the projected joint and its keypoint, NaN where there is none."""

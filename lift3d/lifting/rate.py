@@ -55,3 +55,24 @@ def insert_frames(values: np.ndarray, insert: int) -> np.ndarray:
     # A frame that was there stays as it was, also beside a missing one.
     between[:, 0] = values[:-1]
     return np.concatenate([between.reshape(-1, *values.shape[1:]), values[-1:]])
+
+
+def blend_phases(poses: np.ndarray, phases: int) -> np.ndarray:
+    """Poses (frames, ...) of interleaved clips, averaged over one frame of the network's time.
+
+    Neighbouring frames come from different interleaved clips, that is from different detections, and would flicker at
+    the rate at which the clips alternate. A triangle as wide as two frames of the network removes exactly that rate.
+    Missing frames (NaN) take no part and stay missing.
+    """
+    if phases == 1:
+        return poses
+    known = np.isfinite(poses)
+    filled = np.where(known, poses, 0)
+    total, weights = np.zeros_like(filled), np.zeros_like(filled)
+    for shift in range(1 - phases, phases):
+        weight = np.float32((phases - abs(shift)) / phases**2)
+        source = slice(max(0, shift), len(poses) + min(0, shift))
+        target = slice(max(0, -shift), len(poses) + min(0, -shift))
+        total[target] += weight * filled[source]
+        weights[target] += weight * known[source]
+    return np.where(known, total / np.maximum(weights, 1e-6), np.nan).astype(poses.dtype)

@@ -6,7 +6,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lift3d.lifting.refinement import PRIOR, sight_corrections, spread_to_followers
+from lift3d.lifting.refinement import (
+    PRIOR,
+    _solve_tree,
+    bone_lengths,
+    keep_bone_lengths,
+    sight_corrections,
+    spread_to_followers,
+)
 from lift3d.lifting.trajectory import fit_translation, smooth_depth
 from lift3d.skeletons import H36M17
 
@@ -123,3 +130,76 @@ def test_smoothing_is_in_seconds(fps: float) -> None:
     plane[int(0.75 * fps) : int(1.25 * fps)] = 0.005
     corrections = sight_corrections(points, plane, torch.ones(frames, 1), fps)
     assert float(corrections.sum() / fps) == pytest.approx(0.02 * 0.5 * 2 / (1 + PRIOR), rel=0.08)
+
+
+def body(frames: int, seed: int) -> torch.Tensor:
+    """Bones of constant length in random directions that change smoothly: (frames, 17, 3) in camera space."""
+    generator = torch.Generator().manual_seed(seed)
+    points = torch.zeros(frames, 17, 3, dtype=torch.float64)
+    points[:, 0] = torch.tensor([0.2, 0.1, 4.0])
+    time = torch.arange(frames, dtype=torch.float64)[:, None] / 20
+    for parent, child in H36M17.bones:
+        way = torch.randn(3, generator=generator, dtype=torch.float64)
+        turn = torch.randn(3, generator=generator, dtype=torch.float64)
+        direction = torch.nn.functional.normalize(way + torch.sin(time + turn), dim=-1)
+        points[:, child] = points[:, parent] + 0.25 * direction
+    return points
+
+
+def sizes(points: torch.Tensor) -> torch.Tensor:
+    parents, children = (list(ends) for ends in zip(*H36M17.bones, strict=True))
+    return (points[:, children] - points[:, parents]).norm(dim=-1)
+
+
+def test_bone_lengths_are_medians_of_both_sides() -> None:
+    points = body(50, 0)
+    points[:3] = torch.nan
+    left, right = H36M17.index("left_wrist"), H36M17.index("right_wrist")
+    stretched = points.clone()
+    for wrist, elbow, factor in ((left, left - 1, 1.2), (right, right - 1, 1.0)):
+        stretched[:, wrist] = points[:, elbow] + factor * (points[:, wrist] - points[:, elbow])
+    lengths = bone_lengths(stretched, H36M17)
+    children = [child for _, child in H36M17.bones]
+    true = sizes(points)[10]
+    for child in (left, right):
+        torch.testing.assert_close(lengths[children.index(child)], 1.1 * true[children.index(child)])
+    torch.testing.assert_close(lengths[children.index(3)], true[children.index(3)])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bones_get_their_length_and_depths_come_nearer_the_truth(seed: int) -> None:
+    truth = body(60, seed)
+    lengths = sizes(truth)[0]
+    noise = 0.06 * torch.randn(60, 17, 1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    wrong = truth * (1 + noise / truth[..., 2:])
+    result = keep_bone_lengths(wrong, lengths, H36M17)
+    torch.testing.assert_close(result[..., :2] / result[..., 2:], wrong[..., :2] / wrong[..., 2:])
+    # Bones across the line of sight cannot be told from their length alone: on average the error falls.
+    assert (result - truth).norm(dim=-1).mean() < 0.85 * (wrong - truth).norm(dim=-1).mean()
+    assert (sizes(result) - lengths).abs().mean() < 0.4 * (sizes(wrong) - lengths).abs().mean()
+    torch.testing.assert_close(keep_bone_lengths(truth, lengths, H36M17), truth)
+
+
+def test_frames_without_a_pose_stay_without() -> None:
+    points = body(5, 0)
+    points[2] = torch.nan
+    result = keep_bone_lengths(points, sizes(points)[0], H36M17)
+    assert torch.isnan(result[2]).all()
+    assert torch.isfinite(result[[0, 1, 3, 4]]).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_tree_elimination_solves_the_dense_system(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    parents = H36M17.parents
+    dense = torch.zeros(3, 17, 17, dtype=torch.float64)
+    for child, parent in enumerate(parents):
+        if parent >= 0:
+            value = torch.randn(3, generator=generator, dtype=torch.float64)
+            dense[:, child, parent] = dense[:, parent, child] = value
+    diagonal = dense.abs().sum(-1) + 0.1 + torch.rand(3, 17, generator=generator, dtype=torch.float64)
+    right = torch.randn(3, 17, generator=generator, dtype=torch.float64)
+    expected = torch.linalg.solve(dense + torch.diag_embed(diagonal), right)
+    off = {child: dense[:, child, parent] for child, parent in enumerate(parents) if parent >= 0}
+    torch.testing.assert_close(_solve_tree(diagonal.clone(), off, right.clone(), parents), expected)

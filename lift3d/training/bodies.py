@@ -73,7 +73,7 @@ def rotation_about(axis: Tensor, angle: Tensor) -> Tensor:
     """Rotation matrices (..., 3, 3) about unit axes (..., 3) by angles (...,) in radians (Rodrigues' formula)."""
     x, y, z = axis.unbind(-1)
     zero = torch.zeros_like(x)
-    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
+    cross: Tensor = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
     sin, cos = angle.sin()[..., None, None], angle.cos()[..., None, None]
     return torch.eye(3) + sin * cross + (1 - cos) * (cross @ cross)
 

@@ -12,10 +12,11 @@ def joint_error(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
         prediction, truth: (batch, frames, joints, 3).
         weight: (batch, frames, joints), 0 or more.
     """
-    return (weight * (prediction - truth).norm(dim=-1)).sum() / weight.sum().clamp_min(1e-9)
+    error: Tensor = (prediction - truth).norm(dim=-1)
+    return (weight * error).sum() / weight.sum().clamp_min(1e-9)
 
 
 def velocity_error(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     """Weighted mean error of the first difference in time, metres a frame (Pavllo et al., CVPR 2019, MPJVE)."""
-    error = (prediction - truth).diff(dim=1).norm(dim=-1)
+    error: Tensor = (prediction - truth).diff(dim=1).norm(dim=-1)
     return (weight[:, 1:] * error).sum() / weight[:, 1:].sum().clamp_min(1e-9)

@@ -141,6 +141,7 @@ def train(
                 "dropout": torch.get_rng_state(),
                 "step": done,
                 "config": asdict(config),
+                "network_config": asdict(network.config),
             }
             with atomic_path(checkpoint, overwrite=True) as temporary:
                 torch.save(state, temporary)

@@ -1,0 +1,127 @@
+"""Errors of the default lifter: python experiments/default_lifter/evaluate.py MOCAP_FOLDER DEMO_FOLDER RUN [RUN ...]
+
+Two tables, as Markdown:
+
+1. Held-out people: windows of motion capture of people of whom no clip was trained on, through virtual cameras and the
+   virtual detector, for the networks of the run folders and for a person who always stands in the mean pose.
+2. A recorded person: the four cameras of Pose2Sim's balancing clip, OpenPose detections against the triangulated
+   reference, for the checkpoint that ships, through lift3d.lift as users call it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from train import FPS, held_out_bank, training_bank
+
+import lift3d
+from lift3d.datasets.motion_bank import MotionBank, load_motion_bank
+from lift3d.evaluation import evaluate
+from lift3d.evaluation.metrics import mpjpe, p_mpjpe, pck_3d
+from lift3d.models.factory import make_network
+from lift3d.poses import Keypoints2D
+from lift3d.training.synthesis import SynthesisConfig, WindowSynthesizer
+
+LIMBS = tuple(
+    f"{side}_{joint}"
+    for side in ("left", "right")
+    for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
+)
+MARGIN = 13
+OUTPUTS = 32
+
+Predictor = Callable[[Tensor], Tensor]
+
+
+def load_run(folder: Path) -> tuple[str, Predictor]:
+    """A description of the network of a run folder, and its predictions of the middle frames of windows."""
+    state = torch.load(folder / "last.pt", weights_only=True)
+    network = make_network("temporal_convolution", state["network_config"])
+    network.load_state_dict(state["network"])
+    network.eval()
+    config = network.config
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    name = f"{config.receptive_field} frames, {parameters / 1e6:.2f} M weights, {state['step']:,} steps"
+
+    def predict(inputs: Tensor) -> Tensor:
+        return network(inputs[:, MARGIN - config.past : inputs.shape[1] - MARGIN + config.future])
+
+    return name, predict
+
+
+def mean_pose(bank: MotionBank) -> tuple[str, Predictor]:
+    """Always the mean pose of the training windows."""
+    windows = WindowSynthesizer(bank, SynthesisConfig(), FPS, seed=7)
+    mean = torch.stack([windows.sample(256, 4)[1].mean((0, 1)) for _ in range(8)]).mean(0)
+    return "the mean pose", lambda inputs: mean.expand(inputs.shape[0], OUTPUTS, *mean.shape)
+
+
+def held_out_table(mocap: Path, runs: list[Path]) -> str:
+    """Rows of networks, columns of data sets and metrics."""
+    banks = {"CMU, ReActIdle": held_out_bank(mocap), "HDM05": load_motion_bank([(mocap / "hdm05.h5", 1.0)])}
+    predictors = [mean_pose(training_bank(mocap)), *map(load_run, runs)]
+    heads = [f"{name} {metric}" for name in banks for metric in ("MPJPE", "P-MPJPE", "PCK@150")]
+    lines = ["| network | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
+    rows: list[list[float]] = [[] for _ in predictors]
+    for bank in banks.values():
+        windows = WindowSynthesizer(bank, SynthesisConfig(), FPS, seed=54321)
+        batches = [windows.sample(128, OUTPUTS + 2 * MARGIN) for _ in range(8)]
+        for row, (_, predict) in zip(rows, predictors, strict=True):
+            with torch.no_grad():
+                pairs = [(predict(inputs), target[:, MARGIN:-MARGIN]) for inputs, target in batches]
+            row += [float(np.mean([metric(a, b) for a, b in pairs])) for metric in (mpjpe, p_mpjpe, pck_3d)]
+    for (name, _), row in zip(predictors, rows, strict=True):
+        lines.append(f"| {name} | " + " | ".join(f"{value:.1f}" for value in row) + " |")
+    return "\n".join(lines)
+
+
+def main_person(keypoints: Keypoints2D) -> Keypoints2D:
+    """The person who is largest in the image; small figures pass in the background of two cameras."""
+    extent = np.nanmax(keypoints.xy, axis=2) - np.nanmin(keypoints.xy, axis=2)
+    return keypoints.select(people=[int(np.nanmean(extent[..., 1], axis=0).argmax())])
+
+
+def recording_table(demo: Path) -> str:
+    """Rows of cameras and 2D layouts, with and without the camera's intrinsics."""
+    rig = lift3d.read_rig(demo / "calibration" / "Calib.qca.txt")
+    truth = lift3d.read_poses(demo / "single_balancing" / "reference" / "Balancing_for_IK.trc")
+    lines = ["| camera | 2D layout | intrinsics | MPJPE | P-MPJPE | reprojection error |", "|---|---|---|---|---|---|"]
+    means: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for camera, folder in zip(rig.names, ("cam01", "cam02", "cam03", "cam04"), strict=True):
+        path = demo / "single_balancing" / "pose" / f"{folder}_json"
+        found = main_person(lift3d.read_keypoints(path, fps=60, image_size=(1088, 1920)))
+        for layout, keypoints in (("BODY_25B", found), ("COCO-17", found.convert("coco17")[0])):
+            for known in (False, True):
+                poses = lift3d.lift(keypoints, camera=rig[camera] if known else None)
+                report = evaluate(poses, truth, camera=rig[camera], joints=LIMBS)
+                errors = report.mpjpe, report.p_mpjpe
+                intrinsics = "known" if known else "assumed"
+                means.setdefault((layout, intrinsics), []).append(errors)
+                pixels = float(np.nanmedian(poses.reprojection_error))
+                lines.append(
+                    f"| {folder} | {layout} | {intrinsics} | {errors[0]:.1f} | {errors[1]:.1f} | {pixels:.1f} px |"
+                )
+    for (layout, intrinsics), errors in means.items():
+        mean = np.mean(errors, axis=0)
+        lines.append(f"| **mean** | {layout} | {intrinsics} | **{mean[0]:.1f}** | **{mean[1]:.1f}** | |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("mocap", type=Path, help="folder with cmu.h5, cmu8.h5, reactidle.h5 and hdm05.h5")
+    parser.add_argument("demo", type=Path, help="folder pose2sim_demo")
+    parser.add_argument("runs", type=Path, nargs="*", help="run folders of train.py")
+    arguments = parser.parse_args()
+    print(held_out_table(arguments.mocap, arguments.runs), end="\n\n", flush=True)
+    print(recording_table(arguments.demo))
+
+
+if __name__ == "__main__":
+    main()

@@ -29,7 +29,7 @@ class Encoder(ABC):
     def __init__(self, keypoints: Keypoints2D, change: Conversion, plan: RatePlan) -> None:
         self.keypoints, self.plan = keypoints, plan
         # Joints guessed beyond the seen ones (the top of the head from the ears) would only be noise to the network.
-        guessed = (change.weights < 0).any(axis=1)
+        guessed = np.asarray((change.weights < 0).any(axis=1))
         self.change = Conversion(
             change.source,
             change.target,
@@ -43,7 +43,7 @@ class Encoder(ABC):
     def _frames(self, first: int, last: int) -> np.ndarray:
         """(phases, last - first) frames of the clip with inserted frames, the ends repeated."""
         q, r = np.arange(first, last), np.arange(self.plan.phases)[:, None]
-        return np.clip(q * self.plan.phases + r, 0, self.length - 1)
+        return np.asarray(np.clip(q * self.plan.phases + r, 0, self.length - 1))
 
     def _read(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         """Keypoints (people, phases, frames, joints, 2) and confidence (...) of frames ``first`` to ``last``."""

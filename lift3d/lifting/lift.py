@@ -182,7 +182,7 @@ class _Lifter:
 
 def _present(keypoints: Keypoints2D) -> np.ndarray:
     """(frames, people) bool: the person is seen, or was and will be within LONGEST_GAP."""
-    seen = (keypoints.confidence > 0).any(-1)
+    seen = np.asarray((keypoints.confidence > 0).any(-1))
     frames = np.arange(len(seen))[:, None]
     last = np.maximum.accumulate(np.where(seen, frames, -len(seen) * 2), axis=0)
     following = np.minimum.accumulate(np.where(seen, frames, len(seen) * 3)[::-1], axis=0)[::-1]
@@ -220,13 +220,11 @@ class _Placement:
         roots = torch.empty(frames, people, 3)
         for start in range(0, frames, CHUNK_FRAMES):
             chunk = slice(start, start + CHUNK_FRAMES)
-            plane = self.camera.unproject(self.keypoints.xy[chunk][:, :, sources])
+            plane = torch.from_numpy(self.camera.unproject(self.keypoints.xy[chunk][:, :, sources]))
             weight = torch.from_numpy(self.keypoints.confidence[chunk][:, :, sources]).double()
             relative = torch.from_numpy(xyz[chunk][:, :, joints]).double()
             present = torch.isfinite(relative).all(-1)
-            roots[chunk] = fit_translation(
-                torch.nan_to_num(relative), torch.from_numpy(plane), weight * present
-            ).float()
+            roots[chunk] = fit_translation(torch.nan_to_num(relative), plane, weight * present).float()
         fps = self.keypoints.fps or 30.0
         for person in range(people):
             path = smooth_depth(_fill(roots[:, person]), fps)

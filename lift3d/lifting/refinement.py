@@ -103,7 +103,7 @@ def bone_lengths(points: Tensor, skeleton: Skeleton) -> Tensor:
         skeleton: the layout.
     """
     parents, children = (list(ends) for ends in zip(*skeleton.bones, strict=True))
-    median = (points[:, children] - points[:, parents]).norm(dim=-1).nanmedian(0).values
+    median: Tensor = (points[:, children] - points[:, parents]).norm(dim=-1).nanmedian(0).values
     mirrored = [children.index(skeleton.mirror_order[child]) for child in children]
     return (median + median[mirrored]) / 2
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lift3d.models.temporal_convolution.modeling import TemporalConvolution
+from lift3d.models.temporal_convolution.modeling import ResidualBlock, TemporalConvolution
 
 # Bytes of one layer's activations in a block: large enough that the receptive field shared by two blocks is little
 # work done twice, small enough for flat memory.
@@ -41,11 +41,13 @@ class FoldedTemporalConvolution:
         self.expand = self.expand.flatten(0, 1)
         self.blocks = []
         for block in network.blocks:
-            temporal, temporal_bias = _fold(block.temporal.weight, block.temporal_norm)  # type: ignore[arg-type]
-            pointwise, pointwise_bias = _fold(block.pointwise.weight, block.pointwise_norm)  # type: ignore[arg-type]
-            self.blocks.append((temporal, temporal_bias, pointwise[0], pointwise_bias, int(block.dilation)))  # type: ignore[arg-type]
+            assert isinstance(block, ResidualBlock)
+            temporal, temporal_bias = _fold(block.temporal.weight, block.temporal_norm)
+            pointwise, pointwise_bias = _fold(block.pointwise.weight, block.pointwise_norm)
+            self.blocks.append((temporal, temporal_bias, pointwise[0], pointwise_bias, block.dilation))
         self.shrink = network.shrink.weight[..., 0].T.contiguous()
-        self.shrink_bias = network.shrink.bias.detach()  # type: ignore[union-attr]
+        assert network.shrink.bias is not None
+        self.shrink_bias = network.shrink.bias.detach()
         self.outputs_per_block = max(64, ACTIVATION_BYTES // (4 * config.channels))
 
     @torch.no_grad()
@@ -61,7 +63,7 @@ class FoldedTemporalConvolution:
                 torch.addmm(
                     self.shrink_bias, self._hidden(sequence[start : stop + margin]), self.shrink, out=target[start:stop]
                 )
-        return result.unflatten(2, (self.config.joints_out, 3))
+        return result.view(*result.shape[:2], self.config.joints_out, 3)
 
     def _hidden(self, rows: Tensor) -> Tensor:
         """Last hidden layer (outputs, channels) of one block of input rows (outputs + receptive field - 1, inputs)."""

@@ -30,7 +30,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, strided: bool) -> Tensor:
         stride, dilation = (self.width, 1) if strided else (1, self.dilation)
-        y = nn.functional.conv1d(x, self.temporal.weight, stride=stride, dilation=dilation)
+        y: Tensor = nn.functional.conv1d(x, self.temporal.weight, stride=stride, dilation=dilation)
         # The input frame that an output frame stands for: the middle of its filter, the last of it if causal.
         first = (self.width - 1) * dilation if self.causal else (self.width // 2) * dilation
         residual = x[:, :, first : first + stride * (y.shape[-1] - 1) + 1 : stride]
@@ -76,7 +76,8 @@ class TemporalConvolution(nn.Module):
         x = self.drop(torch.relu(self.expand_norm(x)))
         for block in self.blocks:
             x = block(x, strided)
-        return rearrange(self.shrink(x), "batch (joints xyz) frames -> batch frames joints xyz", xyz=3)
+        joints: Tensor = self.shrink(x)
+        return rearrange(joints, "batch (joints xyz) frames -> batch frames joints xyz", xyz=3)
 
     def norms(self) -> Iterator[nn.BatchNorm1d]:
         """The batch-norm layers."""

@@ -6,60 +6,88 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from lift3d.errors import FileFormatError, MissingDependencyError, ShapeError, SkeletonError
+from lift3d.errors import MissingDependencyError, ShapeError
 from lift3d.geometry.cameras import Camera
-from lift3d.io.files import atomic_path
+from lift3d.io.motion_file import (
+    create_motion_file,
+    open_motion_file,
+    read_array,
+    read_json,
+    read_motion,
+    read_text,
+    write_motion,
+    write_text,
+)
 from lift3d.skeletons import Conversion, Skeleton, conversion, get_skeleton
 
 if TYPE_CHECKING:
     import h5py
     import xarray
 
-FORMAT_VERSION = 1
-# HDF5 1.8 and later keep checksums of their structures, so that damage is an error and not a wrong number.
-_LIBRARY_VERSIONS = ("v108", "v108")
 SPACES = ("camera", "world")
 
 
-@dataclass(frozen=True)
 class _Motion:
-    """What 2D and 3D motion share; ``_POINTS`` names the field with the coordinates."""
+    """What 2D and 3D motion share."""
 
-    def _validate(self, points: np.ndarray, name: str, dimensions: int) -> None:
+    confidence: np.ndarray
+    skeleton: Skeleton
+    fps: float | None
+    track_ids: tuple[int, ...]
+
+    @property
+    def frames(self) -> int:
+        return int(self.confidence.shape[0])
+
+    @property
+    def people(self) -> int:
+        return int(self.confidence.shape[1])
+
+    def _settle(self, name: str, dimensions: int) -> None:
+        """Check the fields that all motion has, ``name`` being the one with the coordinates, and fill in defaults."""
+        set_field = object.__setattr__
+        points = _float32(getattr(self, name))
         if points.ndim != 4 or points.shape[-1] != dimensions:
             raise ShapeError(f"{name} must be (frames, people, joints, {dimensions}), not {points.shape}")
-        skeleton: Skeleton = self.skeleton  # type: ignore[attr-defined]
-        if points.shape[2] != len(skeleton):
-            raise ShapeError(f"{name} has {points.shape[2]} joints, but skeleton {skeleton.name!r} has {len(skeleton)}")
+        if self.skeleton is None:
+            raise ShapeError("skeleton must be given: a layout's name (lift3d.skeletons) or a Skeleton")
+        set_field(self, "skeleton", get_skeleton(self.skeleton))
+        if points.shape[2] != len(self.skeleton):
+            raise ShapeError(
+                f"{name} has {points.shape[2]} joints, but skeleton {self.skeleton.name!r} has {len(self.skeleton)}"
+            )
         if np.isinf(points).any():
             raise ShapeError(f"{name} holds infinite values; a missing joint is NaN")
-        fps: float | None = self.fps  # type: ignore[attr-defined]
-        if fps is not None and not (np.isfinite(fps) and fps > 0):
-            raise ShapeError(f"fps must be a positive number or None, not {fps}")
-        track_ids: tuple[int, ...] = self.track_ids  # type: ignore[attr-defined]
-        if len(track_ids) != points.shape[1] or len(set(track_ids)) != len(track_ids):
-            raise ShapeError(f"track_ids must be {points.shape[1]} different numbers, one a person, not {track_ids}")
+        if self.fps is not None and not (np.isfinite(self.fps) and self.fps > 0):
+            raise ShapeError(f"fps must be a positive number or None, not {self.fps}")
+        people = points.shape[1]
+        set_field(self, "track_ids", tuple(range(people) if self.track_ids is None else map(int, self.track_ids)))
+        if len(self.track_ids) != people or len(set(self.track_ids)) != people:
+            raise ShapeError(f"track_ids must be {people} different numbers, one a person, not {self.track_ids}")
+        # One meaning of "missing": all coordinates NaN and confidence 0.
+        seen = np.isfinite(points).all(axis=-1)
+        set_field(self, name, points if seen.all() else np.where(seen[..., None], points, np.float32(np.nan)))
+        confidence = seen.astype(np.float32) if self.confidence is None else _float32(self.confidence)
+        _check_per_joint(confidence, "confidence", seen.shape, upper=1)
+        set_field(self, "confidence", np.where(seen & np.isfinite(confidence), confidence, np.float32(0)))
 
-    def _validate_per_joint(self, array: np.ndarray, name: str, shape: tuple[int, ...], upper: float | None) -> None:
-        if array.shape != shape:
-            raise ShapeError(f"{name} must be (frames, people, joints) = {shape}, not {array.shape}")
-        known = array[np.isfinite(array)]
-        if np.isinf(array).any() or (known < 0).any() or (upper is not None and (known > upper).any()):
-            limit = f"between 0 and {upper:g}" if upper is not None else "0 or more"
-            raise ShapeError(f"{name} must be {limit}")
+
+def _check_per_joint(array: np.ndarray, name: str, shape: tuple[int, ...], upper: float | None = None) -> None:
+    """Raises ShapeError if the array is not one number a joint, from 0 to ``upper``; NaN is allowed."""
+    if array.shape != shape:
+        raise ShapeError(f"{name} must be (frames, people, joints) = {shape}, not {array.shape}")
+    known = array[np.isfinite(array)]
+    if np.isinf(array).any() or (known < 0).any() or (upper is not None and (known > upper).any()):
+        limit = f"between 0 and {upper:g}" if upper is not None else "0 or more"
+        raise ShapeError(f"{name} must be {limit}")
 
 
 def _float32(array: Any) -> np.ndarray:
     return np.asarray(array, dtype=np.float32)
-
-
-def _track_ids(track_ids: Sequence[int] | None, people: int) -> tuple[int, ...]:
-    return tuple(range(people)) if track_ids is None else tuple(int(i) for i in track_ids)
 
 
 def _take(array: np.ndarray, frames: slice, people: list[int]) -> np.ndarray:
@@ -92,34 +120,12 @@ class Keypoints2D(_Motion):
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        set_field = object.__setattr__
-        set_field(self, "xy", _float32(self.xy))
-        if self.skeleton is None:
-            raise ShapeError("skeleton must be given: a layout's name (lift3d.skeletons) or a Skeleton")
-        set_field(self, "skeleton", get_skeleton(self.skeleton))
-        seen = np.isfinite(self.xy).all(axis=-1)
-        if self.xy.ndim == 4:
-            set_field(self, "track_ids", _track_ids(self.track_ids, self.xy.shape[1]))
-        self._validate(self.xy, "xy", 2)
-        confidence = seen.astype(np.float32) if self.confidence is None else _float32(self.confidence)
-        self._validate_per_joint(confidence, "confidence", self.xy.shape[:3], upper=1)
-        # One meaning of "missing": both coordinates NaN and confidence 0.
-        set_field(self, "confidence", np.where(seen & np.isfinite(confidence), confidence, np.float32(0)))
-        if not seen.all():
-            set_field(self, "xy", np.where(seen[..., None], self.xy, np.float32(np.nan)))
+        self._settle("xy", 2)
         if self.image_size is not None:
             width, height = (int(side) for side in self.image_size)
             if width <= 0 or height <= 0:
                 raise ShapeError(f"image_size must be (width, height) in pixels, not {self.image_size}")
-            set_field(self, "image_size", (width, height))
-
-    @property
-    def frames(self) -> int:
-        return int(self.xy.shape[0])
-
-    @property
-    def people(self) -> int:
-        return int(self.xy.shape[1])
+            object.__setattr__(self, "image_size", (width, height))
 
     def select(self, frames: slice = slice(None), people: Sequence[int] | None = None) -> Self:
         """The frames of a slice and the people of the given indices (default: all)."""
@@ -146,35 +152,31 @@ class Keypoints2D(_Motion):
 
     def save(self, path: str | PathLike[str], overwrite: bool = False) -> None:
         """Write the lift3d HDF5 file. Raises OutputExistsError if it exists and ``overwrite`` is False."""
-        import h5py
-
-        with atomic_path(path, overwrite) as temporary, h5py.File(temporary, "w", libver=_LIBRARY_VERSIONS) as file:
+        with create_motion_file(path, overwrite) as file:
             self.write_group(file)
 
     def write_group(self, group: h5py.Group) -> None:
         """Write the container into an open HDF5 group."""
-        _write_common(group, self, "keypoints_2d", {"xy": self.xy, "confidence": self.confidence})
-        _set_text(group["xy"], "units", "pixel")
+        write_motion(group, "keypoints_2d", self, {"xy": self.xy, "confidence": self.confidence})
+        write_text(group["xy"], "units", "pixel")
         if self.image_size is not None:
             group.attrs["image_size"] = self.image_size
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
         """Read a lift3d HDF5 file. Raises FileFormatError that names the field that is wrong."""
-        with _open_hdf5(path, "keypoints_2d") as group:
-            return cls.read_group(group, path)
+        with open_motion_file(path, "keypoints_2d") as file:
+            return cls.read_group(file, path)
 
     @classmethod
     def read_group(cls, group: h5py.Group, path: str | PathLike[str]) -> Self:
-        """Read the container from an open HDF5 group of the file ``path``."""
-        with _naming(path):
-            size = group.attrs.get("image_size")
-            return cls(
-                xy=_read_array(group, "xy", path),
-                confidence=_read_array(group, "confidence", path),
-                image_size=None if size is None else (int(size[0]), int(size[1])),
-                **_read_common(group, path),
-            )
+        """Read the container from a group of the file ``path``, which ``open_motion_file`` has opened."""
+        size = group.attrs.get("image_size")
+        return cls(
+            xy=read_array(group, "xy", path),
+            image_size=None if size is None else (int(size[0]), int(size[1])),
+            **read_motion(group, path),
+        )
 
     def to_xarray(self) -> xarray.Dataset:
         """Dataset with the dimensions of the ``movement`` library: time, space, keypoints, individuals."""
@@ -215,38 +217,17 @@ class Poses3D(_Motion):
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        set_field = object.__setattr__
-        set_field(self, "xyz", _float32(self.xyz))
-        if self.skeleton is None:
-            raise ShapeError("skeleton must be given: a layout's name (lift3d.skeletons) or a Skeleton")
-        set_field(self, "skeleton", get_skeleton(self.skeleton))
-        seen = np.isfinite(self.xyz).all(axis=-1)
-        if self.xyz.ndim == 4:
-            set_field(self, "track_ids", _track_ids(self.track_ids, self.xyz.shape[1]))
-        self._validate(self.xyz, "xyz", 3)
+        self._settle("xyz", 3)
         if self.space not in SPACES:
             raise ShapeError(f"space must be one of {SPACES}, not {self.space!r}")
-        confidence = seen.astype(np.float32) if self.confidence is None else _float32(self.confidence)
-        self._validate_per_joint(confidence, "confidence", self.xyz.shape[:3], upper=1)
-        set_field(self, "confidence", np.where(seen & np.isfinite(confidence), confidence, np.float32(0)))
-        if not seen.all():
-            set_field(self, "xyz", np.where(seen[..., None], self.xyz, np.float32(np.nan)))
         for name in ("sigma", "reprojection_error"):
             if (array := getattr(self, name)) is not None:
-                set_field(self, name, _float32(array))
-                self._validate_per_joint(getattr(self, name), name, self.xyz.shape[:3], upper=None)
+                object.__setattr__(self, name, _float32(array))
+                _check_per_joint(getattr(self, name), name, self.xyz.shape[:3])
         if self.keypoints is not None and self.keypoints.xy.shape[:2] != self.xyz.shape[:2]:
             raise ShapeError(
                 f"keypoints hold (frames, people) = {self.keypoints.xy.shape[:2]}, the poses {self.xyz.shape[:2]}"
             )
-
-    @property
-    def frames(self) -> int:
-        return int(self.xyz.shape[0])
-
-    @property
-    def people(self) -> int:
-        return int(self.xyz.shape[1])
 
     def select(self, frames: slice = slice(None), people: Sequence[int] | None = None) -> Self:
         """The frames of a slice and the people of the given indices (default: all)."""
@@ -292,36 +273,30 @@ class Poses3D(_Motion):
 
     def save(self, path: str | PathLike[str], overwrite: bool = False) -> None:
         """Write the lift3d HDF5 file. Raises OutputExistsError if it exists and ``overwrite`` is False."""
-        import h5py
-
-        with atomic_path(path, overwrite) as temporary, h5py.File(temporary, "w", libver=_LIBRARY_VERSIONS) as file:
-            arrays = {"xyz": self.xyz, "confidence": self.confidence}
-            arrays |= {"sigma": self.sigma} if self.sigma is not None else {}
-            arrays |= {"reprojection_error": self.reprojection_error} if self.reprojection_error is not None else {}
-            _write_common(file, self, "poses_3d", arrays)
-            _set_text(file["xyz"], "units", "metre")
-            _set_text(file, "space", self.space)
+        arrays = {name: getattr(self, name) for name in ("xyz", "confidence", "sigma", "reprojection_error")}
+        with create_motion_file(path, overwrite) as file:
+            write_motion(file, "poses_3d", self, arrays)
+            write_text(file["xyz"], "units", "metre")
+            write_text(file, "space", self.space)
             if self.camera is not None:
-                _set_text(file, "camera", json.dumps(self.camera.to_dict()))
+                write_text(file, "camera", json.dumps(self.camera.to_dict()))
             if self.keypoints is not None:
                 self.keypoints.write_group(file.create_group("keypoints"))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
         """Read a lift3d HDF5 file. Raises FileFormatError that names the field that is wrong."""
-        with _open_hdf5(path, "poses_3d") as group, _naming(path):
-            camera = _text(group, "camera")
+        with open_motion_file(path, "poses_3d") as file:
             return cls(
-                xyz=_read_array(group, "xyz", path),
-                confidence=_read_array(group, "confidence", path),
-                sigma=_read_array(group, "sigma", path) if "sigma" in group else None,
+                xyz=read_array(file, "xyz", path),
+                sigma=read_array(file, "sigma", path) if "sigma" in file else None,
                 reprojection_error=(
-                    _read_array(group, "reprojection_error", path) if "reprojection_error" in group else None
+                    read_array(file, "reprojection_error", path) if "reprojection_error" in file else None
                 ),
-                space=_text(group, "space") or "world",
-                camera=None if camera is None else Camera.from_dict(_json(camera, path, "camera")),
-                keypoints=Keypoints2D.read_group(group["keypoints"], path) if "keypoints" in group else None,
-                **_read_common(group, path),
+                space=read_text(file, "space") or "world",
+                camera=Camera.from_dict(read_json(file, "camera", path)) if "camera" in file.attrs else None,
+                keypoints=Keypoints2D.read_group(file["keypoints"], path) if "keypoints" in file else None,
+                **read_motion(file, path),
             )
 
     def to_xarray(self) -> xarray.Dataset:
@@ -336,139 +311,6 @@ def add_step(provenance: dict[str, Any], step: str) -> dict[str, Any]:
 
 def _sliced_fps(fps: float | None, frames: slice) -> float | None:
     return fps if fps is None else fps / abs(frames.step or 1)
-
-
-# --- the HDF5 file ---------------------------------------------------------------------------------------------------
-
-
-def _write_common(group: h5py.Group, motion: Keypoints2D | Poses3D, kind: str, arrays: dict[str, Any]) -> None:
-    for name, array in arrays.items():
-        group.create_dataset(name, data=array, compression="gzip", compression_opts=1, shuffle=True, fletcher32=True)
-    skeleton = motion.skeleton
-    layout = {"name": skeleton.name, "joints": skeleton.joints, "parents": skeleton.parents, "title": skeleton.title}
-    _set_text(group, "format", "lift3d")
-    group.attrs["version"] = FORMAT_VERSION
-    _set_text(group, "kind", kind)
-    _set_text(group, "skeleton", json.dumps(layout))
-    group.attrs["track_ids"] = np.asarray(motion.track_ids, dtype=np.int64)
-    _set_text(group, "provenance", json.dumps(motion.provenance))
-    if motion.fps is not None:
-        group.attrs["fps"] = float(motion.fps)
-
-
-def _read_common(group: h5py.Group, path: str | PathLike[str]) -> dict[str, Any]:
-    layout = _json(_text(group, "skeleton") or "", path, "skeleton")
-    fps = group.attrs.get("fps")
-    try:
-        skeleton = Skeleton(
-            str(layout["name"]),
-            tuple(str(joint) for joint in layout["joints"]),
-            tuple(int(parent) for parent in layout["parents"]),
-            str(layout.get("title", "")),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FileFormatError(path, f"the joint layout cannot be read ({error!r})", "skeleton") from error
-    return {
-        "skeleton": skeleton,
-        "fps": None if fps is None else float(fps),
-        "track_ids": tuple(int(i) for i in np.atleast_1d(group.attrs.get("track_ids", ()))),
-        "provenance": dict(_json(_text(group, "provenance") or "{}", path, "provenance")),
-    }
-
-
-def _set_text(group: h5py.Group | h5py.Dataset, name: str, text: str) -> None:
-    """A text attribute of fixed length: those of variable length lie in a heap without checksums."""
-    import h5py
-
-    data = text.encode()
-    group.attrs.create(name, data, dtype=h5py.string_dtype("utf-8", max(1, len(data))))
-
-
-def _text(group: h5py.Group, name: str) -> str | None:
-    value = group.attrs.get(name)
-    return value.decode() if isinstance(value, bytes) else None if value is None else str(value)
-
-
-def stored_kind(path: str | PathLike[str]) -> str | None:
-    """What a lift3d HDF5 file holds, "keypoints_2d" or "poses_3d"; None for every other file."""
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            return _text(file, "kind") if _text(file, "format") == "lift3d" else None
-    except _HDF5_ERRORS:
-        return None
-
-
-# What h5py, or the step from damaged values to a container, raises.
-_HDF5_ERRORS = (OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError, MemoryError)
-
-
-def _json(text: Any, path: str | PathLike[str], name: str) -> Any:
-    try:
-        return json.loads(text)
-    except (TypeError, ValueError) as error:
-        raise FileFormatError(path, f"not valid JSON ({error})", name) from error
-
-
-def _read_array(group: h5py.Group, name: str, path: str | PathLike[str]) -> np.ndarray:
-    import h5py
-
-    from lift3d.io.hdf5_files import check_dataset
-
-    dataset = group.get(name)
-    if not isinstance(dataset, h5py.Dataset):
-        raise FileFormatError(path, "the data set is missing; was the file cut off while it was written?", name)
-    if dataset.dtype.kind != "f" or dataset.ndim not in (3, 4):
-        raise FileFormatError(path, f"expected floats with 3 or 4 axes, found {dataset.dtype} {dataset.shape}", name)
-    check_dataset(dataset, path, name)
-    return np.asarray(dataset[()])
-
-
-class _open_hdf5:
-    """The root group of a lift3d HDF5 file of the given kind; every failure of HDF5 becomes a FileFormatError."""
-
-    def __init__(self, path: str | PathLike[str], kind: str) -> None:
-        self.path, self.kind = path, kind
-
-    def __enter__(self) -> h5py.File:
-        import h5py
-
-        if not Path(self.path).is_file():
-            raise FileFormatError(self.path, "there is no such file")
-        try:
-            self.file = h5py.File(self.path, "r")
-        except _HDF5_ERRORS as error:
-            raise FileFormatError(self.path, f"not a readable HDF5 file ({error})") from error
-        try:
-            kind = _text(self.file, "kind") if _text(self.file, "format") == "lift3d" else None
-            if kind != self.kind:
-                found = f"lift3d {kind}" if kind in ("keypoints_2d", "poses_3d") else "an HDF5 file of another program"
-                raise FileFormatError(self.path, f"expected lift3d {self.kind}, found {found}", "kind")
-        except _HDF5_ERRORS as error:
-            self.file.close()
-            raise FileFormatError(self.path, f"damaged ({error})", "kind") from error
-        except FileFormatError:
-            self.file.close()
-            raise
-        return self.file
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
-
-
-class _naming:
-    """Turns what a damaged file makes h5py or a container raise into a FileFormatError that names the file."""
-
-    def __init__(self, path: str | PathLike[str]) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, (SkeletonError, *_HDF5_ERRORS)):
-            raise FileFormatError(self.path, str(error)) from error
 
 
 def _to_xarray(

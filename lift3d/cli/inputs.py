@@ -40,8 +40,8 @@ def read_motion(
 def _read_poses(path: Path) -> Poses3D | None:
     """The 3D poses of a file, None if it holds 2D keypoints."""
     from lift3d.io.keypoints import detect_format
+    from lift3d.io.motion_file import stored_kind
     from lift3d.io.poses3d import ENDINGS, read_poses
-    from lift3d.poses import stored_kind
 
     if path.suffix.lower() not in ENDINGS:
         return None

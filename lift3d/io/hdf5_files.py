@@ -1,4 +1,4 @@
-"""HDF5 files of other programs: opening, and arrays whose size is checked before they are read."""
+"""HDF5 files: opening, and arrays whose size is checked before they are read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lift3d.errors import FileFormatError
+from lift3d.errors import CameraError, FileFormatError, ShapeError, SkeletonError
 
 if TYPE_CHECKING:
     import h5py
@@ -23,14 +23,24 @@ MOST_PACKED = 5000
 
 @contextmanager
 def open_hdf5(path: str | PathLike[str]) -> Iterator[h5py.File]:
-    """The file, open for reading; everything that a damaged one makes h5py raise becomes a FileFormatError."""
+    """The file, open for reading.
+
+    Everything that a damaged one makes h5py raise, and what its values make a container, a layout or a camera raise,
+    becomes a FileFormatError.
+    """
     import h5py
 
+    if not Path(path).is_file():
+        raise FileFormatError(path, "there is no such file")
+    problem = "not a readable HDF5 file"
     try:
         with h5py.File(path, "r") as file:
+            problem = "damaged"
             yield file
     except FileFormatError:
         raise
+    except (ShapeError, SkeletonError, CameraError) as error:
+        raise FileFormatError(path, str(error)) from error
     except (
         OSError,
         RuntimeError,
@@ -42,7 +52,7 @@ def open_hdf5(path: str | PathLike[str]) -> Iterator[h5py.File]:
         OverflowError,
         MemoryError,
     ) as error:
-        raise FileFormatError(path, f"not a readable HDF5 file ({error})") from error
+        raise FileFormatError(path, f"{problem} ({error})") from error
 
 
 def member_names(path: Path) -> list[str]:
@@ -64,7 +74,7 @@ def read_dataset(group: h5py.Group, name: str, path: str | PathLike[str]) -> np.
 
     dataset = group.get(name)
     if not isinstance(dataset, h5py.Dataset):
-        raise FileFormatError(path, "the data set is missing", name)
+        raise FileFormatError(path, "the data set is missing; was the file cut off while it was written?", name)
     check_dataset(dataset, path, name)
     return np.asarray(dataset[()])
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from lift3d.io.hdf5_files import SIGNATURE, check_dataset, open_hdf5
+from lift3d.io.hdf5_files import SIGNATURE
 from lift3d.io.json_values import read_head
 from lift3d.io.layouts import check_layout
+from lift3d.io.motion_file import stored_kind
 from lift3d.io.recording import Detection, Request
-from lift3d.poses import Keypoints2D, stored_kind
+from lift3d.poses import Keypoints2D
 
 NAME = "lift3d"
 TITLE = "lift3d HDF5"
@@ -29,11 +30,7 @@ def read(path: Path, request: Request) -> Keypoints2D:
     Raises:
         FileFormatError: damaged, or it holds 3D poses.
     """
-    with open_hdf5(path) as file:
-        for name in ("xy", "confidence"):
-            if hasattr(file.get(name), "shape"):
-                check_dataset(file[name], path, name)
-        keypoints = Keypoints2D.load(path)
+    keypoints = Keypoints2D.load(path)
     if request.skeleton:
         check_layout(request.skeleton, len(keypoints.skeleton), path, "skeleton")
     return replace(

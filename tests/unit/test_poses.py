@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from lift3d.errors import FileFormatError, OutputExistsError, ShapeError, SkeletonError
 from lift3d.geometry.cameras import Camera
-from lift3d.poses import Keypoints2D, Poses3D, add_step, stored_kind
+from lift3d.io.motion_file import stored_kind
+from lift3d.poses import Keypoints2D, Poses3D, add_step
 from lift3d.skeletons import COCO17, H36M17, custom_skeleton
 
 

@@ -1,0 +1,221 @@
+"""Synthesised windows: bodies keep their bones, cameras project, detectors err as they should, training learns."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lift3d.datasets.motion_bank import BANK_FPS, BANK_JOINTS, MotionBank, load_motion_bank
+from lift3d.datasets.virtual_cameras import CameraVariation, sample_views
+from lift3d.errors import FileFormatError
+from lift3d.lifting.normalization import REFERENCE_HEIGHT
+from lift3d.models.temporal_convolution.configuration import TemporalConvolutionConfig
+from lift3d.models.temporal_convolution.modeling import TemporalConvolution
+from lift3d.skeletons import H36M17, LIFTER23
+from lift3d.training.bodies import BodySampler, BodyVariation, rotation_about
+from lift3d.training.detector_noise import MISSING_PARTS, DetectorNoise, detect
+from lift3d.training.losses import joint_error, velocity_error
+from lift3d.training.synthesis import SynthesisConfig, WindowSynthesizer
+from lift3d.training.trainer import TrainingConfig, train
+
+# A person who faces +x, Z up, in BANK_JOINTS.
+UPRIGHT = {
+    "pelvis": (0, 0, 0.95), "hip": (0, 0.1, 0.95), "knee": (0.02, 0.1, 0.5), "ankle": (0, 0.1, 0.08),
+    "toe": (0.13, 0.12, 0.02), "spine": (0, 0, 1.2), "neck_base": (0, 0, 1.45), "head_top": (0.02, 0, 1.72),
+    "shoulder": (0, 0.18, 1.42), "elbow": (0.02, 0.25, 1.15), "wrist": (0.15, 0.28, 0.95),
+}  # fmt: skip
+
+
+def upright() -> np.ndarray:
+    points = []
+    for joint in BANK_JOINTS:
+        x, y, z = UPRIGHT[joint.split("_", 1)[1] if joint.startswith(("left", "right")) else joint]
+        points.append((x, -y if joint.startswith("right") else y, z))
+    return np.array(points, np.float32)
+
+
+def make_bank(clips: int = 3, frames: int = 240, seed: int = 0) -> MotionBank:
+    """People who walk along +x and wave."""
+    generator = np.random.default_rng(seed)
+    time = np.arange(frames)[:, None, None] / BANK_FPS
+    positions = []
+    for _ in range(clips):
+        sway = 0.03 * np.sin(2 * np.pi * time * generator.uniform(0.3, 1.5, (1, len(BANK_JOINTS), 3)))
+        positions.append(upright() + sway + np.array([1.0, 0, 0]) * time)
+    lengths = torch.full((clips,), frames)
+    return MotionBank(
+        torch.from_numpy(np.concatenate(positions).astype(np.float32)),
+        lengths.cumsum(0) - lengths,
+        lengths,
+        torch.ones(clips, dtype=torch.float64),
+        tuple(f"clip{k}" for k in range(clips)),
+    )
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_bodies_have_constant_symmetric_bones_and_the_reference_height() -> None:
+    body = BodySampler(make_bank(), BodyVariation(), 30.0).sample(32, 40, generator())
+    parents, children = (list(ends) for ends in zip(*H36M17.bones, strict=True))
+    sizes = (body.target[:, :, children] - body.target[:, :, parents]).norm(dim=-1)
+    torso = {children.index(H36M17.index(f"{side}_shoulder")) for side in ("left", "right")}
+    limbs = [k for k in range(len(children)) if k not in torso and H36M17.joints[children[k]] != "nose"]
+    limbs = [k for k in limbs if H36M17.joints[children[k]] != "head_top"]
+    torch.testing.assert_close(sizes[:, :, limbs], sizes[:, :1, limbs].expand(-1, 40, -1), atol=1e-4, rtol=0)
+    names = [H36M17.joints[child] for child in children]
+    for name in ("knee", "ankle", "elbow", "wrist"):
+        left, right = names.index(f"left_{name}"), names.index(f"right_{name}")
+        torch.testing.assert_close(sizes[:, :, left], sizes[:, :, right], atol=1e-4, rtol=0)
+    legs_and_trunk = sizes[:, 0, [names.index(n) for n in ("left_knee", "left_ankle", "spine", "thorax")]].sum(-1)
+    assert (legs_and_trunk > 0.6 * REFERENCE_HEIGHT).all()
+    assert (legs_and_trunk < 0.9 * REFERENCE_HEIGHT).all()
+
+
+def test_unvaried_body_stands_as_recorded() -> None:
+    """Left stays left and the head on top; the person faces where he faced, up to the mirror."""
+    still = BodyVariation(
+        speed=(1.0, 1.0), mix_probability=0, limb_probability=0, lean_probability=0, lying_probability=0,
+        definition_metres=0,
+    )  # fmt: skip
+    body = BodySampler(make_bank(), still, 30.0).sample(16, 20, generator())
+    x = body.target
+    index = H36M17.index
+    assert (x[:, :, index("head_top"), 2] > x[:, :, index("thorax"), 2]).all()
+    assert (x[:, :, index("pelvis"), 2] > x[:, :, index("left_ankle"), 2]).all()
+    lateral = x[:, :, index("left_hip")] - x[:, :, index("right_hip")]
+    toes = body.seen[:, :, LIFTER23.index("left_big_toe")] - body.seen[:, :, LIFTER23.index("left_heel")]
+    # A person's left, his front and up are a right-handed frame, mirrored windows too.
+    handedness = torch.linalg.cross(lateral, torch.tensor([0.0, 0, 1]).expand_as(lateral))
+    assert ((handedness * toes).sum(-1) > 0).float().mean() > 0.95
+    nose = body.seen[:, :, LIFTER23.index("nose")] - body.seen[:, :, LIFTER23.index("neck")]
+    assert ((handedness * nose).sum(-1) > 0).float().mean() > 0.8
+
+
+def test_rotation_about_is_a_rotation_by_the_angle() -> None:
+    axis = torch.nn.functional.normalize(torch.randn(20, 3), dim=-1)
+    angle = torch.rand(20) * 3
+    rotation = rotation_about(axis, angle)
+    torch.testing.assert_close(rotation @ rotation.mT, torch.eye(3).expand(20, 3, 3), atol=1e-5, rtol=0)
+    torch.testing.assert_close((rotation @ axis[..., None])[..., 0], axis, atol=1e-5, rtol=0)
+    torch.testing.assert_close(rotation.diagonal(dim1=1, dim2=2).sum(-1), 1 + 2 * angle.cos(), atol=1e-5, rtol=1e-5)
+
+
+def test_cameras_look_at_people_who_stand_upright_in_the_image() -> None:
+    points = BodySampler(make_bank(), BodyVariation(lean_probability=0, lying_probability=0), 30.0)
+    world = points.sample(200, 20, generator()).target
+    views = sample_views(world, CameraVariation(pitch_deviation=5, roll_deviation=2), generator(1))
+    camera = views.to_camera(world)
+    assert (camera[..., 2] >= 0.6 - 1e-4).all()
+    torch.testing.assert_close(views.rotation @ views.rotation.mT, torch.eye(3).expand(200, 3, 3), atol=1e-5, rtol=0)
+    plane = views.project(camera)
+    head, foot = plane[:, :, H36M17.index("head_top"), 1], plane[:, :, H36M17.index("left_ankle"), 1]
+    assert (head < foot).float().mean() > 0.98
+    middle = camera[:, 10].mean(1)
+    degrees = torch.rad2deg(torch.atan2(middle[:, :2].norm(dim=-1), middle[:, 2]))
+    assert degrees.max() <= 25.1
+    assert (views.assumed_focal[views.known] == 1).all()
+
+
+def test_detector_errs_as_much_as_it_is_told() -> None:
+    plane, depth = torch.zeros(400, 60, 23, 2), torch.full((400, 60), 4.0)
+    perfect = DetectorNoise(0, 0, 0, 0, 0, 0, 0)
+    found, confidence = detect(plane, depth, perfect, generator())
+    assert (found == 0).all()
+    jitter = DetectorNoise(jitter=0.02, drift=0, spread=0, outlier_probability=0, swap_probability=0)
+    found, _ = detect(plane, depth, jitter, generator())
+    elbow = found[:, :, LIFTER23.index("left_elbow")]
+    assert float(elbow.std()) == pytest.approx(0.02 / 4, rel=0.02)
+    # What is missing, is missing in the shares that the layouts are drawn in.
+    gone = (confidence == 0).all(1)
+    share = sum(p for p, part in MISSING_PARTS if LIFTER23.index("left_big_toe") in part) / sum(
+        p for p, _ in MISSING_PARTS
+    )
+    assert float(gone[:, LIFTER23.index("left_big_toe")].float().mean()) == pytest.approx(share, abs=0.08)
+
+
+def test_same_seed_same_windows_and_inputs_show_the_target() -> None:
+    make = lambda: WindowSynthesizer(make_bank(), SynthesisConfig(), 30.0, seed=3)  # noqa: E731
+    (a, x), (b, y) = make().sample(8, 20), make().sample(8, 20)
+    assert torch.equal(a, b)
+    assert torch.equal(x, y)
+    assert a.shape == (8, 20, 24, 3)
+    assert x.shape == (8, 20, 17, 3)
+    assert (x[:, :, 0] == 0).all()
+    # Where a wrist is seen to the right of its hip, its target is to the right: input and target share their axes.
+    clean = SynthesisConfig(noise=DetectorNoise(0, 0, 0, 0, 0, 0, 0))
+    inputs, target = WindowSynthesizer(make_bank(), clean, 30.0, seed=5).sample(64, 4)
+    for axis in (0, 1):
+        wrist = inputs[:, :, LIFTER23.index("left_wrist")] - inputs[:, :, LIFTER23.index("left_shoulder")]
+        truth = target[:, :, H36M17.index("left_wrist")] - target[:, :, H36M17.index("left_shoulder")]
+        seen = (inputs[:, :, LIFTER23.index("left_wrist"), 2] > 0) & (truth[..., axis].abs() > 0.1)
+        assert (wrist[..., axis].sign() == truth[..., axis].sign())[seen].float().mean() > 0.9
+
+
+def test_losses_are_what_they_say() -> None:
+    truth = torch.zeros(1, 3, 2, 3)
+    prediction = truth.clone()
+    prediction[0, :, 0] = torch.tensor([3.0, 4, 0])
+    weight = torch.tensor([1.0, 0.25]).expand(1, 3, 2)
+    assert float(joint_error(prediction, truth, weight)) == pytest.approx(5 / 1.25)
+    assert float(velocity_error(prediction, truth, weight)) == 0
+    prediction[0, 1:, 1] = torch.tensor([0.0, 0, 1])
+    assert float(velocity_error(prediction, truth, torch.ones(1, 3, 2))) == pytest.approx(1 / 4)
+
+
+def run(folder: Path, steps: int, stop_at: int | None = None) -> tuple[TemporalConvolution, list[dict[str, float]]]:
+    torch.manual_seed(0)
+    network = TemporalConvolution(TemporalConvolutionConfig(24, 3, 17, (3, 3), 32, dropout=0.1))
+    windows = WindowSynthesizer(make_bank(), SynthesisConfig(), 30.0, seed=1)
+
+    def stop(line: str) -> None:
+        if stop_at is not None and f"step {stop_at}," in line:
+            raise KeyboardInterrupt
+
+    config = TrainingConfig(steps=steps, batch=16, outputs=8, warmup=5)
+    try:
+        train(network, windows, H36M17.joints, config, folder, lambda _: {}, stop, validate_every=20)
+    except KeyboardInterrupt:
+        # The checkpoint of that step is written after the report: this run is cut off before it.
+        return network, []
+    return network, [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_training_learns_and_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
+    whole, log = run(tmp_path / "whole", 80)
+    assert log[-1]["training_mpjpe"] < 0.5 * log[0]["training_mpjpe"]
+    run(tmp_path / "cut", 80, stop_at=60)
+    resumed, log = run(tmp_path / "cut", 80)
+    assert log[-1]["step"] == 80
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_bank_reads_the_recordings(shared_data: Path) -> None:
+    bank = load_motion_bank([(shared_data / "mocap" / "reactidle.h5", 0.5)], lambda _, who: who == "000")
+    assert bank.names == ("reactidle/000_genuine",) or all(name.startswith("reactidle/000") for name in bank.names)
+    assert torch.isfinite(bank.positions).all()
+    # 24 frames/s became 60, and weights are shares of time.
+    assert bank.positions.shape[0] == pytest.approx(2202 * 2.5, rel=0.01)
+    assert float(bank.weights.sum()) == pytest.approx(0.5 * bank.positions.shape[0])
+    up = bank.positions[:, BANK_JOINTS.index("head_top"), 2] - bank.positions[:, BANK_JOINTS.index("pelvis"), 2]
+    assert (up > 0.4).all()
+
+
+def test_motion_files_that_cannot_be_used_say_why(tmp_path: Path) -> None:
+    import h5py
+
+    with pytest.raises(FileFormatError, match="no such motion file"):
+        load_motion_bank([(tmp_path / "none.h5", 1.0)])
+    with h5py.File(tmp_path / "odd.h5", "w") as file:
+        group = file.create_group("clip")
+        group["positions"] = np.zeros((5, 2, 3), np.float32)
+        group.attrs["joints"] = ["l_hip", "r_hip"]
+        group.attrs["fps"] = 60.0
+    with pytest.raises(FileFormatError, match=r"clip.*neck_base"):
+        load_motion_bank([(tmp_path / "odd.h5", 1.0)])
+    with pytest.raises(FileFormatError, match="no clip was kept"):
+        load_motion_bank([(tmp_path / "odd.h5", 1.0)], lambda _, who: False)

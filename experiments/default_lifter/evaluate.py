@@ -28,9 +28,7 @@ from lift3d.poses import Keypoints2D
 from lift3d.training.synthesis import SynthesisConfig, WindowSynthesizer
 
 LIMBS = tuple(
-    f"{side}_{joint}"
-    for side in ("left", "right")
-    for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
+    f"{side}_{joint}" for side in ("left", "right") for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 )
 MARGIN = 13
 OUTPUTS = 32

@@ -1,4 +1,4 @@
-"""Turn a training run into the default checkpoint: python experiments/default_lifter/package.py RUN OUTPUT.safetensors"""
+"""A training run as the default checkpoint: python experiments/default_lifter/package.py RUN OUTPUT.safetensors"""
 
 from __future__ import annotations
 

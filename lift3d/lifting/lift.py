@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from lift3d.errors import Lift3DError, ShapeError, SkeletonError
+from lift3d.errors import Lift3DError, ShapeError
 from lift3d.geometry.cameras import Camera
 from lift3d.lifting.encoding import Encoder, ImageEncoder, PersonEncoder
 from lift3d.lifting.normalization import REFERENCE_HEIGHT
+from lift3d.lifting.placement import Placement, with_margins
 from lift3d.lifting.rate import RatePlan, blend_phases, plan_rate
-from lift3d.lifting.refinement import FOLLOWERS, bone_lengths, keep_bone_lengths, sight_corrections, spread_to_followers
-from lift3d.lifting.trajectory import fit_translation, smooth_depth
 from lift3d.models.checkpoint import CheckpointInfo, load_checkpoint
 from lift3d.models.temporal_convolution.inference import FoldedTemporalConvolution
 from lift3d.poses import Keypoints2D, Poses3D, add_step
@@ -73,14 +71,16 @@ def lift(
     xyz = np.empty((keypoints.frames, keypoints.people, len(output), 3), np.float32)
     for start in range(0, keypoints.frames, CHUNK_FRAMES):
         stop = min(start + CHUNK_FRAMES, keypoints.frames)
-        xyz[start:stop] = lifter.relative_poses(start, stop) * scale
+        xyz[start:stop] = lifter.relative_poses(start, stop)
         if progress is not None:
             progress(stop, keypoints.frames)
-    place = _Placement(keypoints, camera, output)
     xyz[~_present(keypoints)] = np.nan
-    for person in range(keypoints.people):
-        xyz[:, person] = blend_phases(xyz[:, person], plan.phases)
+    for chunk, lead, around in with_margins(xyz, plan.phases - 1, CHUNK_FRAMES):
+        xyz[chunk] = blend_phases(around, plan.phases)[lead : lead + chunk.stop - chunk.start]
+    place = Placement(keypoints, camera, output, CHUNK_FRAMES)
     place.move_to_camera(xyz)
+    # Whatever the scale, the pose projects onto the same 2D.
+    xyz *= scale
     provenance = keypoints.provenance
     rate_note = plan.describe(keypoints.fps, info.fps)
     for note in (layout_note, rate_note, camera_note, scale_note):
@@ -188,79 +188,6 @@ def _present(keypoints: Keypoints2D) -> np.ndarray:
     following = np.minimum.accumulate(np.where(seen, frames, len(seen) * 3)[::-1], axis=0)[::-1]
     longest = LONGEST_GAP * (keypoints.fps or 30.0)
     return np.asarray(following - last <= longest + 1)
-
-
-@dataclass(frozen=True)
-class _Placement:
-    """Puts root-relative poses where they project onto the 2D, and compares the two."""
-
-    keypoints: Keypoints2D
-    camera: Camera
-    output: Skeleton
-
-    def _measured(self) -> list[tuple[int, int]]:
-        """(output joint, keypoint) index pairs of the joints that the detector finds at the same place."""
-        source = self.keypoints.skeleton
-        return [(j, source.index(joint)) for j, joint in enumerate(self.output.joints) if joint in source.joints]
-
-    def confidence(self) -> np.ndarray:
-        """(frames, people, output joints): of the keypoints that show the joint, 0 for joints that none shows."""
-        return conversion(self.keypoints.skeleton, self.output).apply_confidence(self.keypoints.confidence)
-
-    def move_to_camera(self, xyz: np.ndarray) -> None:
-        """Add the root's path to poses (frames, people, joints, 3), in place."""
-        pairs = [pair for pair in self._measured() if self.output.joints[pair[0]] not in FOLLOWERS]
-        if len(pairs) < 3:
-            raise SkeletonError(
-                f"{self.keypoints.skeleton.name!r} shares only {len(pairs)} joints of trunk and limbs with "
-                f"{self.output.name!r}: too few to place the person in space"
-            )
-        joints, sources = (list(index) for index in zip(*pairs, strict=True))
-        frames, people = xyz.shape[:2]
-        roots = torch.empty(frames, people, 3)
-        for start in range(0, frames, CHUNK_FRAMES):
-            chunk = slice(start, start + CHUNK_FRAMES)
-            plane = torch.from_numpy(self.camera.unproject(self.keypoints.xy[chunk][:, :, sources]))
-            weight = torch.from_numpy(self.keypoints.confidence[chunk][:, :, sources]).double()
-            relative = torch.from_numpy(xyz[chunk][:, :, joints]).double()
-            present = torch.isfinite(relative).all(-1)
-            roots[chunk] = fit_translation(torch.nan_to_num(relative), plane, weight * present).float()
-        fps = self.keypoints.fps or 30.0
-        for person in range(people):
-            path = smooth_depth(_fill(roots[:, person]), fps)
-            xyz[:, person] += path.numpy()[:, None]
-            plane = torch.from_numpy(self.camera.unproject(self.keypoints.xy[:, person][:, sources]))
-            points = torch.from_numpy(xyz[:, person][:, joints]).double()
-            confidence = torch.from_numpy(self.keypoints.confidence[:, person][:, sources]).double()
-            corrections = sight_corrections(points, plane, confidence, fps)
-            names = [self.output.joints[joint] for joint in joints]
-            xyz[:, person, :, :2] += spread_to_followers(corrections, names, self.output).float().numpy()
-            points = torch.from_numpy(xyz[:, person])
-            lengths = bone_lengths(points, self.output)
-            for start in range(0, frames, CHUNK_FRAMES):
-                chunk = slice(start, start + CHUNK_FRAMES)
-                xyz[chunk, person] = keep_bone_lengths(points[chunk].double(), lengths, self.output).float().numpy()
-
-    def reprojection_error(self, xyz: np.ndarray) -> np.ndarray:
-        """(frames, people, joints) pixels between the projected joint and its keypoint, NaN where there is none."""
-        error = np.full(xyz.shape[:3], np.nan, np.float32)
-        intrinsics = Camera(self.camera.K, self.camera.distortion, fisheye=self.camera.fisheye)
-        joints, sources = (list(index) for index in zip(*self._measured(), strict=True))
-        for start in range(0, len(xyz), CHUNK_FRAMES):
-            chunk = slice(start, start + CHUNK_FRAMES)
-            pixels = intrinsics.project(xyz[chunk][:, :, joints])
-            error[chunk][:, :, joints] = np.linalg.norm(pixels - self.keypoints.xy[chunk][:, :, sources], axis=-1)
-        return error
-
-
-def _fill(path: Tensor) -> Tensor:
-    """A root path (frames, 3) with its missing frames interpolated between, and held before and after, known ones."""
-    known = torch.isfinite(path).all(-1)
-    if known.all() or not known.any():
-        return path
-    frames = np.arange(len(path))
-    columns = [np.interp(frames, frames[known], path[known, axis]) for axis in range(3)]
-    return torch.from_numpy(np.stack(columns, axis=-1)).float()
 
 
 def describe(poses: Poses3D) -> dict[str, Any]:

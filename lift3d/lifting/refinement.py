@@ -51,6 +51,11 @@ FOLLOWERS: dict[str, tuple[str, ...]] = {
 }
 
 
+def sight_radius(fps: float) -> int:
+    """Frames on either side that a correction looks at."""
+    return max(1, round(3 * SMOOTHING * fps))
+
+
 def sight_corrections(points: Tensor, plane: Tensor, confidence: Tensor, fps: float) -> Tensor:
     """How far each joint moves across its line of sight.
 
@@ -68,7 +73,7 @@ def sight_corrections(points: Tensor, plane: Tensor, confidence: Tensor, fps: fl
     distance = torch.where(known[..., None], distance, 0.0)
     weight = torch.where(known, confidence, 0.0) / (1 + distance.square().sum(-1) / TRUSTED**2)
     deviation = SMOOTHING * fps
-    radius = max(1, round(3 * deviation))
+    radius = sight_radius(fps)
     kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, dtype=points.dtype) / deviation) ** 2)[None, None]
 
     def blur(values: Tensor) -> Tensor:
@@ -103,7 +108,8 @@ def bone_lengths(points: Tensor, skeleton: Skeleton) -> Tensor:
         skeleton: the layout.
     """
     parents, children = (list(ends) for ends in zip(*skeleton.bones, strict=True))
-    median: Tensor = (points[:, children] - points[:, parents]).norm(dim=-1).nanmedian(0).values
+    sizes = [(points[:, c] - points[:, p]).norm(dim=-1) for p, c in zip(parents, children, strict=True)]
+    median = torch.stack([size.nanmedian() for size in sizes])
     mirrored = [children.index(skeleton.mirror_order[child]) for child in children]
     return (median + median[mirrored]) / 2
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from lift3d.lifting.placement import with_margins
 from lift3d.lifting.rate import blend_phases, insert_frames, plan_rate
 
 
@@ -50,3 +51,16 @@ def test_blending_goes_around_missing_frames() -> None:
     blended = blend_phases(poses, 3)
     assert np.isnan(blended[8:10]).all()
     np.testing.assert_allclose(np.delete(blended, [8, 9], 0), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("margin", "size"), [(0, 4), (2, 5), (3, 1), (7, 2), (4, 100)])
+def test_stretches_with_margins_filter_in_place_like_the_whole(margin: int, size: int) -> None:
+    """A running maximum over the margin, written in place, equals the one of the untouched array."""
+    values = np.random.default_rng(1).normal(size=23)
+    expected = [values[max(0, k - margin) : k + margin + 1].max() for k in range(23)]
+    array = values.copy()
+    for chunk, lead, around in with_margins(array, margin, size):
+        array[chunk] = [
+            around[max(0, k - margin) : k + margin + 1].max() for k in range(lead, lead + chunk.stop - chunk.start)
+        ]
+    np.testing.assert_array_equal(array, expected)

@@ -1,0 +1,88 @@
+"""The default weights on recorded people."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lift3d
+from lift3d.demo import CLIP
+from lift3d.evaluation.metrics import p_mpjpe
+from lift3d.poses import Keypoints2D, Poses3D
+from lift3d.skeletons import BODY25B, H36M17
+
+LEGS = ("knee", "ankle", "heel", "big_toe", "small_toe")
+UPPER = [
+    H36M17.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("hip", "shoulder", "elbow", "wrist")
+]
+
+
+@pytest.fixture(scope="module")
+def clip() -> Keypoints2D:
+    return Keypoints2D.load(CLIP)
+
+
+@pytest.fixture(scope="module")
+def poses(clip: Keypoints2D) -> Poses3D:
+    return lift3d.lift(clip)
+
+
+def without(clip: Keypoints2D, joints: tuple[str, ...]) -> Keypoints2D:
+    xy = clip.xy.copy()
+    xy[:, :, [j for j, name in enumerate(BODY25B.joints) if name.split("_", 1)[-1] in joints]] = np.nan
+    return Keypoints2D(xy, clip.confidence, clip.skeleton, fps=clip.fps, image_size=clip.image_size)
+
+
+def test_pose_lies_on_its_keypoints(poses: Poses3D) -> None:
+    assert poses.reprojection_error is not None
+    # The person is about 900 pixels tall.
+    assert np.nanmedian(poses.reprojection_error) < 8
+    assert np.nanpercentile(poses.reprojection_error, 95) < 60
+
+
+def test_bones_keep_their_length(poses: Poses3D) -> None:
+    for parent, child in H36M17.bones:
+        size = np.linalg.norm(poses.xyz[:, 0, child] - poses.xyz[:, 0, parent], axis=-1)
+        assert size.std() < 0.03, H36M17.joints[child]
+
+
+def test_person_stands_upright_before_the_camera(poses: Poses3D) -> None:
+    """Camera space: y down, z forward."""
+    head, feet = H36M17.index("head_top"), [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
+    assert (poses.xyz[:, 0, head, 1] < poses.xyz[:, 0, feet, 1].min(-1)).all()
+    assert (poses.xyz[..., 2] > 1.5).all()
+    assert (poses.xyz[..., 2] < 6).all()
+
+
+def test_fewer_joints_change_little(clip: Keypoints2D, poses: Poses3D) -> None:
+    coco = lift3d.lift(clip.convert("coco17")[0])
+    limbs = [j for j, name in enumerate(H36M17.joints) if name.startswith(("left", "right"))]
+    assert p_mpjpe(coco.xyz[:, :, limbs], poses.xyz[:, :, limbs]) < 30
+
+
+def test_person_seen_from_the_hips_up(clip: Keypoints2D, poses: Poses3D) -> None:
+    upper = lift3d.lift(without(clip, LEGS))
+    assert np.isfinite(upper.xyz).all()
+    assert p_mpjpe(upper.xyz[:, :, UPPER], poses.xyz[:, :, UPPER]) < 60
+    assert (upper.confidence[:, :, H36M17.index("left_ankle")] == 0).all()
+
+
+def test_half_the_frame_rate_gives_the_same_motion(clip: Keypoints2D, poses: Poses3D) -> None:
+    slow = lift3d.lift(clip.select(slice(0, None, 2)))
+    assert p_mpjpe(slow.xyz, poses.xyz[::2]) < 15
+
+
+def test_recorded_person_against_the_reference(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mean P-MPJPE of the four cameras and of each layout, as experiments/default_lifter/RESULTS.md has it."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "experiments" / "default_lifter")
+    sys.modules.pop("train", None)
+    evaluation = __import__("evaluate")
+    rows = evaluation.recording_table(shared_data / "multiview" / "pose2sim_demo").splitlines()
+    means = [float(row.split("|")[5].strip(" *")) for row in rows if "mean" in row]
+    assert len(means) == 4
+    assert max(means) < 60
+    each = {tuple(row.split("|")[1:4]): float(row.split("|")[5]) for row in rows[2:18]}
+    for (camera, layout, intrinsics), error in each.items():
+        if "COCO" in layout:
+            assert abs(error - each[camera, " BODY_25B ", intrinsics]) < 10

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 KINDS = ("keypoints_2d", "poses_3d")
-# HDF5 1.8 and later keep checksums of their structures, so that damage is an error and not a wrong number.
-LIBRARY_VERSIONS = ("v108", "v108")
+# The layout of HDF5 1.10 (2016) has checksums on all its structures, so that damage is an error and not a wrong number.
+# That of 1.8 has none on the index of chunks: one wrong bit there, and an array reads as zeros.
+LIBRARY_VERSIONS = ("v110", "v110")
 
 
 @contextmanager

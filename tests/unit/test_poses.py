@@ -289,6 +289,20 @@ def test_damaged_hdf5_is_an_error_or_the_same_data(
         assert_same(kind.load(file), motion)
 
 
+def test_no_single_wrong_bit_goes_unnoticed(tmp_path: Path) -> None:
+    """From one end of the file to the other; in the index of chunks one could let an array read as zeros."""
+    keypoints = make_keypoints(3, 1)
+    file = tmp_path / "a.h5"
+    keypoints.save(file)
+    content = file.read_bytes()
+    for position in range(0, len(content), 4):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << position // 4 % 8
+        file.write_bytes(damaged)
+        with suppress(FileFormatError):
+            assert_same(Keypoints2D.load(file), keypoints)
+
+
 # --- xarray -----------------------------------------------------------------------------------------------------------
 
 

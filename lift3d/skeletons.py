@@ -106,13 +106,29 @@ def custom_skeleton(joints: Iterable[str], name: str = "custom") -> Skeleton:
     """A layout known by its joint names alone (an animal, a tool, a body with joints left out).
 
     Common spellings of human joints are recognised (``LShoulder``, ``leftShoulder``, ``shoulder_left``,
-    ``l_shoulder``, ``Left Shoulder`` -> ``left_shoulder``), so that such a file can still be lifted.
+    ``l_shoulder``, ``Left Shoulder`` -> ``left_shoulder``), so that such a file can still be lifted. Their bones join
+    trunk, limbs and head to one figure; a limb whose upper joint is left out stays apart, as does every other joint.
     """
     canonical = [canonical_joint_name(joint) for joint in joints]
     if len(set(canonical)) != len(canonical):
         canonical = list(joints)
-    parents = [canonical.index(_COMMON[j]) if _COMMON.get(j) in canonical else -1 for j in canonical]
-    return Skeleton(name, tuple(canonical), tuple(parents), "custom")
+    return Skeleton(name, tuple(canonical), _connect(canonical), "custom")
+
+
+def _connect(joints: list[str]) -> tuple[int, ...]:
+    """Index of each joint's parent: the first of its ``_ATTACHMENTS`` that is there and does not hang on the joint."""
+    parents = dict.fromkeys(joints, "")
+
+    def hangs_on(joint: str, other: str) -> bool:
+        while joint and joint != other:
+            joint = parents[joint]
+        return joint == other
+
+    for joint, choices in _ATTACHMENTS.items():
+        if joint in parents:
+            free = (choice for choice in choices if choice in parents and not hangs_on(choice, joint))
+            parents[joint] = next(free, "")
+    return tuple(joints.index(parent) if parent else -1 for parent in parents.values())
 
 
 def canonical_joint_name(joint: str) -> str:
@@ -144,10 +160,30 @@ _LIMBS: dict[str, str] = {
     "right_ankle": "right_knee", "left_heel": "left_ankle", "right_heel": "right_ankle", "left_big_toe": "left_ankle",
     "right_big_toe": "right_ankle", "left_small_toe": "left_ankle", "right_small_toe": "right_ankle",
     "left_eye": "nose", "right_eye": "nose", "left_ear": "left_eye", "right_ear": "right_eye",
+    "left_hand": "left_wrist", "right_hand": "right_wrist", "left_foot": "left_ankle", "right_foot": "right_ankle",
 }  # fmt: skip
-_COMMON: dict[str, str] = _LIMBS | {
-    "right_shoulder": "left_shoulder", "right_hip": "left_hip", "left_hip": "left_shoulder",
-}  # fmt: skip
+
+# What a joint may hang on, nearest first, in a layout of which only the names are known. The joints higher up in this
+# table choose first.
+_TRUNK = ("neck", "thorax", "spine", "pelvis")
+_BELOW_HEAD = ("neck", "thorax", "left_shoulder", "right_shoulder", "spine", "pelvis", "left_hip", "right_hip")
+_ATTACHMENTS: dict[str, tuple[str, ...]] = {
+    "spine": ("pelvis",),
+    "thorax": ("spine", "pelvis"),
+    "neck": ("thorax", "spine", "pelvis"),
+    "left_shoulder": (*_TRUNK, "head", "nose"),
+    "right_shoulder": (*_TRUNK, "head", "nose", "left_shoulder"),
+    "left_hip": ("pelvis", "left_shoulder", "spine", "thorax", "neck", "right_shoulder", "head", "nose"),
+    "right_hip": ("pelvis", "right_shoulder", "left_hip", "spine", "thorax", "neck", "left_shoulder", "head", "nose"),
+    "head": _BELOW_HEAD,
+    "nose": ("head", *_BELOW_HEAD),
+    "head_top": ("head", "neck", "nose", *_BELOW_HEAD),
+    "left_eye": ("nose", "head", *_BELOW_HEAD, "head_top"),
+    "right_eye": ("nose", "head", "left_eye", *_BELOW_HEAD, "head_top"),
+    "left_ear": ("left_eye", "nose", "head", "right_eye", *_BELOW_HEAD, "head_top"),
+    "right_ear": ("right_eye", "nose", "head", "left_eye", "left_ear", *_BELOW_HEAD, "head_top"),
+    **{joint: (parent,) for joint, parent in _LIMBS.items() if not joint.endswith(("_eye", "_ear"))},
+}
 
 
 def _layout(name: str, title: str, joints: str, **parents: str | None) -> Skeleton:
@@ -262,8 +298,7 @@ MPI28 = _layout(
     "right_hip right_knee right_ankle right_foot right_toe",
     **_MPI_TRUNK, spine="pelvis", spine2="spine", spine3="spine2", spine4="spine3", neck="spine4", head="neck",
     head_top="head", left_clavicle="spine4", right_clavicle="spine4", left_shoulder="left_clavicle",
-    right_shoulder="right_clavicle", left_hand="left_wrist", right_hand="right_wrist", left_foot="left_ankle",
-    right_foot="right_ankle", left_toe="left_foot", right_toe="right_foot",
+    right_shoulder="right_clavicle", left_toe="left_foot", right_toe="right_foot",
 )  # fmt: skip
 _PANOPTIC15 = (
     "neck nose pelvis left_shoulder left_elbow left_wrist left_hip left_knee left_ankle right_shoulder right_elbow "
@@ -282,7 +317,7 @@ CMU25 = _layout(
     right_hip="root", left_hip="root", spine_low="root", spine_mid="spine_low", neck_base="spine_mid",
     neck_mid="neck_base", skull="neck_mid", head_end="skull", right_shoulder="neck_base", left_shoulder="neck_base",
     right_toe_base="right_ankle", right_toe_end="right_toe_base", left_toe_base="left_ankle",
-    left_toe_end="left_toe_base", right_hand="right_wrist", left_hand="left_wrist",
+    left_toe_end="left_toe_base",
 )  # fmt: skip
 LIFTER23 = _layout(
     "lifter23",

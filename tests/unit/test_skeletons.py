@@ -201,8 +201,36 @@ def test_known_names_are_canonical(skeleton: Skeleton) -> None:
 def test_custom_layouts() -> None:
     body = custom_skeleton(["RHip", "RKnee", "RAnkle"])
     assert body.parents == (-1, 0, 1)
+    # What has no place in a body stays apart.
+    assert custom_skeleton(["Nose", "tail", "LElbow", "RWrist"]).parents == (-1, -1, -1, -1)
     # Two spellings of one joint keep both names.
     assert custom_skeleton(["RHip", "right_hip"]).joints == ("RHip", "right_hip")
+
+
+POSE2SIM21 = [
+    "RHip", "RKnee", "RAnkle", "RBigToe", "RSmallToe", "RHeel", "LHip", "LKnee", "LAnkle", "LBigToe", "LSmallToe",
+    "LHeel", "Neck", "Head", "Nose", "RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist",
+]  # fmt: skip
+
+
+def test_bones_of_the_markers_of_pose2sim() -> None:
+    body = custom_skeleton(POSE2SIM21)
+    bones = {body.joints[child]: body.joints[parent] for parent, child in body.bones}
+    assert len(bones) == 20
+    assert bones["nose"] == "head"
+    assert bones["head"] == bones["left_shoulder"] == bones["right_shoulder"] == "neck"
+    assert (bones["left_hip"], bones["right_hip"]) == ("left_shoulder", "right_shoulder")
+
+
+TRUNK_AND_HEAD = [
+    "pelvis", "spine", "thorax", "neck", "head", "head_top", "nose", "left_eye", "right_eye", "left_ear", "right_ear",
+    "left_shoulder", "right_shoulder", "left_hip", "right_hip",
+]  # fmt: skip
+
+
+@given(st.sets(st.sampled_from(TRUNK_AND_HEAD), min_size=1))
+def test_trunk_and_head_are_one_figure_whatever_is_left_out(joints: set[str]) -> None:
+    assert custom_skeleton(sorted(joints)).parents.count(-1) == 1
 
 
 @pytest.mark.parametrize(

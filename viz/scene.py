@@ -133,8 +133,7 @@ def seen_from(points: np.ndarray, into: np.ndarray) -> np.ndarray:
 
 def describe(motion: Poses3D | Keypoints2D) -> tuple[str, str]:
     """The name of a clip and one line on its layout, length, rate, people and space."""
-    # Readers of 2D files record the path as "source", those of 3D files the name as "file".
-    name = str(motion.provenance.get("source") or motion.provenance.get("file") or "")
+    name = str(motion.provenance.get("source") or "")
     length = f"{motion.frames} frame{'s' * (motion.frames != 1)}"
     if motion.fps is not None:
         length += f", {motion.frames / motion.fps:.2f} s at {motion.fps:g} fps"

@@ -132,6 +132,7 @@ def _read(reader: Any, path: Path) -> Poses3D:
             fps=_frame_rate(times, path),
             track_ids=tuple(tracks),
             space=next(iter(spaces), "world"),
+            provenance={"source": str(path), "format": "CSV"},
         )
 
 

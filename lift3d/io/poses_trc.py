@@ -121,7 +121,7 @@ def read_trc(path: Path) -> Poses3D:
             skeleton=layout_of(markers),
             fps=fps,
             space="world",
-            provenance={"file": path.name, "format": "TRC", "steps": steps},
+            provenance={"source": str(path), "format": "TRC", "steps": steps},
         )
 
 

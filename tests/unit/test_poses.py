@@ -31,7 +31,7 @@ def make_keypoints(frames: int = 6, people: int = 2) -> Keypoints2D:
         fps=30,
         track_ids=tuple(range(5, 5 + people)),
         image_size=(1920, 1080),
-        provenance={"file": "a.json", "steps": ["read"]},
+        provenance={"source": "a.json", "steps": ["read"]},
     )
 
 
@@ -157,8 +157,8 @@ def test_convert_keeps_sigma_of_measured_joints_only() -> None:
 
 
 def test_add_step_leaves_the_old_record_alone() -> None:
-    old = {"file": "a", "steps": ["one"]}
-    assert add_step(old, "two") == {"file": "a", "steps": ["one", "two"]}
+    old = {"source": "a", "steps": ["one"]}
+    assert add_step(old, "two") == {"source": "a", "steps": ["one", "two"]}
     assert old["steps"] == ["one"]
 
 

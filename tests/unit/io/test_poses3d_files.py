@@ -36,7 +36,7 @@ def make_poses(people: int = 2, frames: int = 5, fps: float | None = 29.97, spac
         sigma=rng.random(shape),
         reprojection_error=np.where(rng.random(shape) < 0.1, np.nan, rng.random(shape)),
         camera=Camera.assumed((1920, 1080)),
-        provenance={"file": "a.json", "steps": ["ä"]},
+        provenance={"source": "a.json", "steps": ["ä"]},
     )
 
 
@@ -88,6 +88,7 @@ def test_csv_round_trip(tmp_path: Path) -> None:
     poses = make_poses()
     write_poses(poses, tmp_path / "take.csv")
     again = read_poses(tmp_path / "take.csv")
+    assert again.provenance["source"] == str(tmp_path / "take.csv")
     for name in ("xyz", "confidence", "reprojection_error"):
         np.testing.assert_array_equal(getattr(again, name), getattr(poses, name))
     assert again.skeleton is H36M17
@@ -150,6 +151,7 @@ def test_trc_round_trip(tmp_path: Path) -> None:
     poses = make_poses(people=1)
     write_poses(poses, tmp_path / "take.trc")
     again = read_poses(tmp_path / "take.trc")
+    assert again.provenance["source"] == str(tmp_path / "take.trc")
     np.testing.assert_array_equal(again.xyz, poses.xyz)
     assert again.skeleton is H36M17
     assert again.fps == poses.fps

@@ -151,14 +151,16 @@ def read_keypoints(
         keypoints = reader.read(file, request)
     except ShapeError as error:
         raise FileFormatError(file, str(error)) from error
-    steps = [f"read as {reader.TITLE}: {found.reason}", *keypoints.provenance.get("steps", [])]
+    opened, history = f"read as {reader.TITLE}: {found.reason}", keypoints.provenance.get("steps", [])
+    # Only a lift3d file knows what was done before it was written.
+    steps = [*history, opened] if found.format == "lift3d" else [opened, *history]
     missing = ~np.isfinite(keypoints.xy).all(axis=-1)
     if never := [joint for k, joint in enumerate(keypoints.skeleton.joints) if missing[:, :, k].all()]:
         shown = ", ".join(never[:12]) + (f" and {len(never) - 12} more" if len(never) > 12 else "")
         steps.append(f"never seen in any frame: {shown}")
-    return replace(
-        keypoints, provenance={**keypoints.provenance, "source": str(path), "format": found.format, "steps": steps}
-    )
+    # A file that was saved and read again says each thing once.
+    record = {"source": str(path), "format": found.format, "steps": list(dict.fromkeys(steps))}
+    return replace(keypoints, provenance=keypoints.provenance | record)
 
 
 def split_selection(path: str | PathLike[str]) -> tuple[Path, str | None]:

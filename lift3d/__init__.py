@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lift3d.geometry.cameras import Camera
+    from lift3d.geometry.rigs import Rig
     from lift3d.io.keypoint_writers import write_keypoints
     from lift3d.io.keypoints import read_keypoints
     from lift3d.io.poses3d import read_poses, write_poses
@@ -23,6 +24,7 @@ _MODULES = {
     "Camera": "lift3d.geometry.cameras",
     "Keypoints2D": "lift3d.poses",
     "Poses3D": "lift3d.poses",
+    "Rig": "lift3d.geometry.rigs",
     "lift": "lift3d.lifting",
     "read_keypoints": "lift3d.io.keypoints",
     "read_poses": "lift3d.io.poses3d",
@@ -35,6 +37,7 @@ __all__ = [
     "Camera",
     "Keypoints2D",
     "Poses3D",
+    "Rig",
     "__version__",
     "lift",
     "read_keypoints",

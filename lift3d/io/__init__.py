@@ -13,6 +13,7 @@ _EXPORTS = {
     "write_keypoints": "lift3d.io.keypoint_writers",
     "summarize": "lift3d.io.summary",
     "read_poses": "lift3d.io.poses3d",
+    "read_rig": "lift3d.io.rigs",
     "write_poses": "lift3d.io.poses3d",
 }
 

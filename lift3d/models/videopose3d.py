@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,9 @@ def convert_videopose3d(
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file")
     try:
-        with torch.serialization.safe_globals([(_Ignored, name) for name in _IGNORED_NAMES]):
+        with warnings.catch_warnings(), torch.serialization.safe_globals([(_Ignored, name) for name in _IGNORED_NAMES]):
+            # Of a file of another kind torch also warns what pickle protocol it seems to have.
+            warnings.simplefilter("ignore", UserWarning)
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # The unpickler meets arbitrary bytes; whatever it raises means one thing.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

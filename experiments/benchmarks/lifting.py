@@ -13,7 +13,6 @@ Everything is measured in one run, so that the ratios mean something on a shared
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -81,18 +80,30 @@ def walker(frames: int) -> Keypoints2D:
     return Keypoints2D(clip.xy[index], clip.confidence[index], clip.skeleton, fps=clip.fps, image_size=clip.image_size)
 
 
+def peak_memory() -> int:
+    """Bytes of the process at its largest since ``forget_peak``."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+def forget_peak() -> None:
+    """Start counting the peak anew."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
 def measure_clip(frames: int) -> None:
     """In a child process: prints time and memory of lifting a clip of ``frames`` frames."""
     keypoints = walker(frames)
     lift(walker(200))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    forget_peak()
+    before = peak_memory()
     start = time.perf_counter()
     poses = lift(keypoints)
     elapsed = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    grown = peak_memory() - before
     arrays = (poses.xyz, poses.confidence, poses.reprojection_error)
     result_bytes = sum(array.nbytes for array in arrays if array is not None)
-    print(json.dumps({"seconds": elapsed, "grown": (peak - before) * 1024, "result": result_bytes}))
+    print(json.dumps({"seconds": elapsed, "grown": grown, "result": result_bytes}))
 
 
 def clip_row(frames: int) -> str:
@@ -103,7 +114,8 @@ def clip_row(frames: int) -> str:
     values = json.loads(output)
     return (
         f"| {frames:,} | {values['seconds']:.2f} s | {frames / values['seconds']:,.0f} | "
-        f"{values['grown'] / 1e6:.0f} MB | {values['result'] / 1e6:.0f} MB |"
+        f"{values['grown'] / 1e6:.0f} MB | {values['result'] / 1e6:.0f} MB | "
+        f"{(values['grown'] - values['result']) / 1e6:.0f} MB |"
     )
 
 
@@ -114,10 +126,13 @@ def main() -> None:
     print(head + "\n" + "|---" * 7 + "|", flush=True)
     print(network_speed("default", load_checkpoint("default")[0], 20_000), flush=True)
     print(
-        network_speed("243 frames, 1,024 channels", TemporalConvolution(TemporalConvolutionConfig()), 4_000), flush=True
+        network_speed("243 frames, 1,024 channels", TemporalConvolution(TemporalConvolutionConfig()), 12_000),
+        flush=True,
     )
     print(
-        "\n| frames | lift | frames/s | peak memory above the start | of it the result |\n|---|---|---|---|---|",
+        "\n| frames | lift | frames/s | peak memory above the start | of it the result | working memory |\n"
+        + "|---" * 6
+        + "|",
         flush=True,
     )
     for frames in (1_000, 10_000, 100_000):

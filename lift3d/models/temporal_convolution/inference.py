@@ -7,14 +7,18 @@ are folded into the weights, and the rows of one block of frames stay in the cac
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
 from lift3d.models.temporal_convolution.modeling import ResidualBlock, TemporalConvolution
 
-# Bytes of one layer's activations in a block: large enough that the receptive field shared by two blocks is little
-# work done twice, small enough for flat memory.
-ACTIVATION_BYTES = 1 << 24
+# A sequence is worked on in blocks. One layer's activations of a block should stay in the cache (bytes), but blocks
+# share a receptive field of frames, whose work is done twice: so a block is also many receptive fields long. Both
+# numbers are the best of those tried on two cores (experiments/benchmarks/lifting.py).
+ACTIVATION_BYTES = 1 << 21
+RECEPTIVE_FIELDS = 48
 
 
 def _fold(weight: Tensor, norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
@@ -48,7 +52,9 @@ class FoldedTemporalConvolution:
         self.shrink = network.shrink.weight[..., 0].T.contiguous()
         assert network.shrink.bias is not None
         self.shrink_bias = network.shrink.bias.detach()
-        self.outputs_per_block = max(64, ACTIVATION_BYTES // (4 * config.channels))
+        self.outputs_per_block = max(
+            ACTIVATION_BYTES // (4 * config.channels), RECEPTIVE_FIELDS * config.receptive_field
+        )
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Tensor:
@@ -57,9 +63,11 @@ class FoldedTemporalConvolution:
         outputs = x.shape[1] - margin
         result = x.new_empty(x.shape[0], outputs, self.config.joints_out * 3)
         rows = x.flatten(2).contiguous()
+        # Blocks of equal size: a short last one would be mostly shared frames.
+        blocks = max(1, round(outputs / self.outputs_per_block))
+        edges = [outputs * block // blocks for block in range(blocks + 1)]
         for sequence, target in zip(rows, result, strict=True):
-            for start in range(0, outputs, self.outputs_per_block):
-                stop = min(start + self.outputs_per_block, outputs)
+            for start, stop in pairwise(edges):
                 torch.addmm(
                     self.shrink_bias, self._hidden(sequence[start : stop + margin]), self.shrink, out=target[start:stop]
                 )

@@ -16,8 +16,9 @@ from lift3d.io.folders import json_files, numbered
 from lift3d.io.json_values import Repairs, describe, expect, load_json, numbers, outline, positive_size, whole_number
 from lift3d.io.layouts import layout_from_names
 from lift3d.io.recording import Detection, Person, Recording, Request
+from lift3d.joint_names import canonical_joint_name
 from lift3d.poses import Keypoints2D
-from lift3d.skeletons import SKELETONS, Skeleton, canonical_joint_name
+from lift3d.skeletons import SKELETONS, Skeleton
 
 NAME = "labelme"
 TITLE = "LabelMe JSON, one file an image"

@@ -6,16 +6,8 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 
 from lift3d.errors import FileFormatError, SkeletonError
-from lift3d.skeletons import (
-    COCO17,
-    HALPE26,
-    HALPE136,
-    SKELETONS,
-    WHOLEBODY133,
-    Skeleton,
-    canonical_joint_name,
-    custom_skeleton,
-)
+from lift3d.joint_names import canonical_joint_name, custom_skeleton
+from lift3d.skeletons import COCO17, HALPE26, HALPE136, SKELETONS, WHOLEBODY133, Skeleton
 
 MAX_JOINTS = 2000
 

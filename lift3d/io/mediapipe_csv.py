@@ -18,8 +18,9 @@ from lift3d.errors import FileFormatError
 from lift3d.io.json_values import MAX_NUMBER, Repairs, read_head
 from lift3d.io.mediapipe import landmarks_to_keypoints
 from lift3d.io.recording import Detection, Person, Request
+from lift3d.joint_names import canonical_joint_name
 from lift3d.poses import Keypoints2D
-from lift3d.skeletons import BLAZEPOSE33, canonical_joint_name
+from lift3d.skeletons import BLAZEPOSE33
 
 NAME = "mediapipe_csv"
 TITLE = "MediaPipe pose landmarks, CSV"

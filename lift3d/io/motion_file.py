@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lift3d.errors import FileFormatError
+from lift3d.errors import FileFormatError, SkeletonError
 from lift3d.io.files import atomic_path
 from lift3d.io.hdf5_files import open_hdf5, read_dataset
 from lift3d.skeletons import Skeleton
@@ -68,12 +68,10 @@ def write_motion(
             group.create_dataset(
                 name, data=array, compression="gzip", compression_opts=1, shuffle=True, fletcher32=True
             )
-    skeleton = motion.skeleton
-    layout = {"name": skeleton.name, "joints": skeleton.joints, "parents": skeleton.parents, "title": skeleton.title}
     write_text(group, "format", "lift3d")
     group.attrs["version"] = FORMAT_VERSION
     write_text(group, "kind", kind)
-    write_text(group, "skeleton", json.dumps(layout))
+    write_text(group, "skeleton", json.dumps(motion.skeleton.to_dict()))
     group.attrs["track_ids"] = np.asarray(motion.track_ids, dtype=np.int64)
     write_text(group, "provenance", json.dumps(motion.provenance))
     if motion.fps is not None:
@@ -82,16 +80,10 @@ def write_motion(
 
 def read_motion(group: h5py.Group, path: str | PathLike[str]) -> dict[str, Any]:
     """Confidence, skeleton, fps, track ids and provenance, by the names of the containers' fields."""
-    layout = read_json(group, "skeleton", path)
     try:
-        skeleton = Skeleton(
-            str(layout["name"]),
-            tuple(str(joint) for joint in layout["joints"]),
-            tuple(int(parent) for parent in layout["parents"]),
-            str(layout.get("title", "")),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FileFormatError(path, f"the joint layout cannot be read ({error!r})", "skeleton") from error
+        skeleton = Skeleton.from_dict(read_json(group, "skeleton", path))
+    except SkeletonError as error:
+        raise FileFormatError(path, str(error), "skeleton") from error
     fps = group.attrs.get("fps")
     return {
         "confidence": read_array(group, "confidence", path),

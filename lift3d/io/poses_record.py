@@ -12,8 +12,9 @@ import numpy as np
 
 from lift3d.errors import CameraError, FileFormatError, ShapeError, SkeletonError
 from lift3d.geometry.cameras import Camera
+from lift3d.joint_names import custom_skeleton
 from lift3d.poses import Poses3D
-from lift3d.skeletons import SKELETONS, Skeleton, custom_skeleton
+from lift3d.skeletons import SKELETONS, Skeleton
 
 PER_JOINT = ("confidence", "sigma", "reprojection_error")
 MAX_CELLS = 1 << 28  # frames x people x joints: 3 GiB of positions
@@ -21,14 +22,8 @@ MAX_CELLS = 1 << 28  # frames x people x joints: 3 GiB of positions
 
 def to_record(poses: Poses3D) -> dict[str, Any]:
     """The fields of the poses that are not arrays, as JSON values."""
-    skeleton = poses.skeleton
     return {
-        "skeleton": {
-            "name": skeleton.name,
-            "title": skeleton.title,
-            "joints": list(skeleton.joints),
-            "parents": list(skeleton.parents),
-        },
+        "skeleton": poses.skeleton.to_dict(),
         "fps": poses.fps,
         "track_ids": list(poses.track_ids),
         "space": poses.space,
@@ -44,17 +39,10 @@ def from_record(record: dict[str, Any], arrays: dict[str, Any], path: str | Path
         FileFormatError: a field is missing or malformed, or the arrays do not fit each other.
     """
     with naming(path):
-        layout = record["skeleton"]
-        skeleton = Skeleton(
-            str(layout["name"]),
-            tuple(str(joint) for joint in layout["joints"]),
-            tuple(int(parent) for parent in layout["parents"]),
-            str(layout.get("title", "")),
-        )
         fps, camera, track_ids = record.get("fps"), record.get("camera"), record.get("track_ids")
         return Poses3D(
             **arrays,
-            skeleton=skeleton,
+            skeleton=Skeleton.from_dict(record["skeleton"]),
             fps=None if fps is None else float(fps),
             track_ids=None if track_ids is None else tuple(int(i) for i in track_ids),  # type: ignore[arg-type]
             space=str(record.get("space", "world")),

@@ -16,8 +16,9 @@ from lift3d.io.json_values import positive_size, read_head
 from lift3d.io.layouts import MAX_JOINTS, check_layout
 from lift3d.io.npz_files import names, open_npz, read_array
 from lift3d.io.recording import Detection, Request, keypoints_from_arrays
+from lift3d.joint_names import custom_skeleton
 from lift3d.poses import Keypoints2D
-from lift3d.skeletons import COCO17, H36M17, Skeleton, custom_skeleton
+from lift3d.skeletons import COCO17, H36M17, Skeleton
 
 NAME = "videopose3d"
 TITLE = "VideoPose3D data_2d_*.npz"

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lift3d.errors import SkeletonError
+from lift3d.joint_names import canonical_joint_name, custom_skeleton
 from lift3d.skeletons import (
     BLAZEPOSE33,
     BODY25,
@@ -18,9 +19,7 @@ from lift3d.skeletons import (
     HALPE26,
     SKELETONS,
     Skeleton,
-    canonical_joint_name,
     conversion,
-    custom_skeleton,
     get_skeleton,
     make_skeleton,
 )

@@ -11,8 +11,8 @@ from scipy.spatial.transform import Rotation
 from lift3d.errors import ShapeError, SkeletonError
 from lift3d.evaluation import evaluate
 from lift3d.geometry.cameras import Camera
+from lift3d.joint_names import custom_skeleton
 from lift3d.poses import Poses3D
-from lift3d.skeletons import custom_skeleton
 
 
 def walk(people: int = 1, frames: int = 40, fps: float | None = 50, skeleton: str = "h36m17", **fields: Any) -> Poses3D:

@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from damage import damaged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lift3d.errors import FileFormatError, OutputExistsError, ShapeError, UnknownFormatError
 from lift3d.geometry.cameras import Camera
 from lift3d.io.poses3d import ENDINGS, read_poses, write_poses
+from lift3d.joint_names import custom_skeleton
 from lift3d.poses import Poses3D
-from lift3d.skeletons import H36M17, SKELETONS, Skeleton, custom_skeleton
+from lift3d.skeletons import H36M17, SKELETONS, Skeleton
 
 
 def make_poses(people: int = 2, frames: int = 5, fps: float | None = 29.97, space: str = "world") -> Poses3D:
@@ -300,13 +302,7 @@ def test_damaged_files_raise_only_named_errors(
 ) -> None:
     file = tmp_path_factory.mktemp("damaged") / f"take{ending}"
     write_poses(make_poses(people=1, frames=3), file)
-    content = bytearray(file.read_bytes())
-    if data.draw(st.booleans()):
-        del content[data.draw(st.integers(0, len(content) - 1)) :]
-    for _ in range(data.draw(st.integers(0, 4))):
-        if content:
-            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    file.write_bytes(bytes(content))
+    file.write_bytes(data.draw(damaged(file.read_bytes())))
     with suppress(FileFormatError):
         assert not np.isinf(read_poses(file).xyz).any()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from damage import damaged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -199,13 +200,7 @@ def test_damaged_files_raise_only_named_errors(
         file.write_text(QUALISYS)
     else:
         make_rig().save(file)
-    content = bytearray(file.read_bytes())
-    if data.draw(st.booleans()):
-        del content[data.draw(st.integers(0, len(content) - 1)) :]
-    for _ in range(data.draw(st.integers(0, 3))):
-        if content:
-            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    file.write_bytes(bytes(content))
+    file.write_bytes(data.draw(damaged(file.read_bytes())))
     try:
         rig = read_rig(file)
     except FileFormatError:

@@ -8,13 +8,14 @@ import torch
 
 from lift3d.errors import CheckpointError, Lift3DError, ShapeError, SkeletonError
 from lift3d.geometry.cameras import Camera
+from lift3d.joint_names import custom_skeleton
 from lift3d.lifting import describe, lift
 from lift3d.lifting import lift as lift_function
 from lift3d.models import CheckpointInfo, save_checkpoint
 from lift3d.models.temporal_convolution.configuration import TemporalConvolutionConfig
 from lift3d.models.temporal_convolution.modeling import TemporalConvolution
 from lift3d.poses import Keypoints2D
-from lift3d.skeletons import COCO17, H36M17, custom_skeleton
+from lift3d.skeletons import COCO17, H36M17
 
 SIZE = (1280, 720)
 # Human3.6M-17, metres, x right, y down.

@@ -35,8 +35,8 @@ class Encoder(ABC):
             change.target,
             np.where(guessed[:, None], 0.0, change.weights),
             change.measured,
-            change.estimated,
-            change.missing,
+            tuple(joint for joint in change.estimated if not guessed[change.target.index(joint)]),
+            tuple(j for k, j in enumerate(change.target.joints) if j in change.missing or guessed[k]),
         )
         self.length = (keypoints.frames - 1) * plan.insert + 1
 

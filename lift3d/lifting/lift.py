@@ -64,7 +64,7 @@ def lift(
     camera, camera_note = (camera, f"camera {camera.name!r} as given") if camera else _assume_camera(keypoints)
     output = get_skeleton(info.output_skeleton)
     plan = plan_rate(keypoints.fps, info.fps)
-    encoder, layout_note = _make_encoder(keypoints, info, camera, camera_known, plan)
+    encoder = _make_encoder(keypoints, info, camera, camera_known, plan)
     scale, scale_note = _scale(info, height)
 
     lifter = _Lifter(FoldedTemporalConvolution(network), encoder, output, plan)
@@ -83,7 +83,7 @@ def lift(
     xyz *= scale
     provenance = keypoints.provenance
     rate_note = plan.describe(keypoints.fps, info.fps)
-    for note in (layout_note, rate_note, camera_note, scale_note):
+    for note in (encoder.change.describe(), rate_note, camera_note, scale_note):
         provenance = add_step(provenance, note)
     return Poses3D(
         xyz,
@@ -130,12 +130,12 @@ def _assume_camera(keypoints: Keypoints2D) -> tuple[Camera, str]:
 
 def _make_encoder(
     keypoints: Keypoints2D, info: CheckpointInfo, camera: Camera, camera_known: bool, plan: RatePlan
-) -> tuple[Encoder, str]:
+) -> Encoder:
     target = get_skeleton(info.input_skeleton)
     change = conversion(keypoints.skeleton, target)
     if info.normalization == "image":
-        return ImageEncoder(keypoints, change, plan), change.describe()
-    return PersonEncoder(keypoints, change, camera, camera_known, plan), change.describe()
+        return ImageEncoder(keypoints, change, plan)
+    return PersonEncoder(keypoints, change, camera, camera_known, plan)
 
 
 def _scale(info: CheckpointInfo, height: float | None) -> tuple[float, str]:

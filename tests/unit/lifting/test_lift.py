@@ -86,6 +86,8 @@ def test_result_keeps_the_contract(checkpoint: Path) -> None:
     assert any("focal length" in step for step in poses.provenance["steps"])
     assert any("stature unknown" in step for step in poses.provenance["steps"])
     assert describe(poses)["lifted"] == 180
+    # The ears could tell where the top of the head may be, but the network is not given guesses.
+    assert any("missing: head_top" in step for step in poses.provenance["steps"])
 
 
 @pytest.mark.parametrize("fps", [15.0, 30.0, 60.0, 100.0])

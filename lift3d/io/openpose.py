@@ -57,7 +57,12 @@ def read(path: Path, request: Request) -> Keypoints2D:
     repairs: Repairs = Counter()
     frames = numbered(json_files(path), path) if path.is_dir() else {0: path}
     raw = {number: _read_people(file, repairs) for number, file in sorted(frames.items())}
-    count, field = same_count(((len(v) // 3, where) for people in raw.values() for v, _, where in people), path)
+    counts = (
+        (len(values) // 3, f"{frames[number].name}: {where}")
+        for number, people in raw.items()
+        for values, _, where in people
+    )
+    count, field = same_count(counts, path)
     people = {number: [Person.from_triples(v, track) for v, track, _ in found] for number, found in raw.items()}
     steps: list[str] = []
     if request.skeleton:

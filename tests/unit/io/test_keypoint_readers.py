@@ -212,7 +212,7 @@ BAD = {
     "truncated": (cut_openpose, "clip_000000000003_keypoints.json: not valid JSON.*ends too early"),
     "other tool": (lambda folder: write(folder / "a.json", '{"name": "x", "version": "1"}'), "its keys: name, version"),
     "two cameras": (two_cameras, "carry the same frame number"),
-    "mixed layouts": (mixed_layouts, r"json: people\[0\].pose_keypoints_2d: 18 keypoints, but .*json: people\[0\].* has 25"),
+    "mixed layouts": (mixed_layouts, r"json: people\[0\].*: 18 keypoints, but .*json: people\[0\].* has 25"),
     "far apart": (far_apart, "only 4 frames are there"),
     "keypoints of no layout": (
         lambda folder: one_person(folder, [1.0] * 21),

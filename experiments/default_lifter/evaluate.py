@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from train import FPS, held_out_bank, training_bank
+from train import FPS, MARGIN, held_out_bank, training_bank
 
 import lift3d
 from lift3d.datasets.motion_bank import MotionBank, load_motion_bank
@@ -30,7 +30,6 @@ from lift3d.training.synthesis import SynthesisConfig, WindowSynthesizer
 LIMBS = tuple(
     f"{side}_{joint}" for side in ("left", "right") for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 )
-MARGIN = 13
 OUTPUTS = 32
 
 Predictor = Callable[[Tensor], Tensor]

@@ -1,4 +1,4 @@
-"""Train the default lifter: python experiments/default_lifter/train.py MOCAP_FOLDER RUN_FOLDER [--single-frame] ..."""
+"""Train the default lifter: python experiments/default_lifter/train.py MOCAP_FOLDER RUN_FOLDER"""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ FPS = 30.0
 SOURCES = (("cmu.h5", 1.0), ("cmu8.h5", 1.0), ("reactidle.h5", 0.25))
 # People of whom no clip is trained on. HDM05's five actors are held out as a whole.
 HELD_OUT = {"49", "91", "007"}
+# Frames on either side of the measured ones: what the network with the largest receptive field, 27 frames, looks at.
+MARGIN = 13
 
 
 def training_bank(folder: Path) -> MotionBank:
@@ -38,8 +40,7 @@ class HeldOutWindows:
 
     def __init__(self, bank: MotionBank, config: SynthesisConfig, batches: int = 4, outputs: int = 32) -> None:
         windows = WindowSynthesizer(bank, config, FPS, seed=12345)
-        self.margin = 13
-        self.batches = [windows.sample(128, outputs + 2 * self.margin) for _ in range(batches)]
+        self.batches = [windows.sample(128, outputs + 2 * MARGIN) for _ in range(batches)]
 
     @torch.no_grad()
     def __call__(self, network: TemporalConvolution) -> dict[str, float]:
@@ -47,9 +48,9 @@ class HeldOutWindows:
         network.eval()
         totals = {"mpjpe": 0.0, "p_mpjpe": 0.0}
         for inputs, target in self.batches:
-            frames = slice(self.margin - network.config.past, inputs.shape[1] - self.margin + network.config.future)
+            frames = slice(MARGIN - network.config.past, inputs.shape[1] - MARGIN + network.config.future)
             prediction = network(inputs[:, frames])
-            truth = target[:, self.margin : -self.margin]
+            truth = target[:, MARGIN:-MARGIN]
             totals["mpjpe"] += float(mpjpe(prediction, truth))
             totals["p_mpjpe"] += float(p_mpjpe(prediction, truth))
         return {name: total / len(self.batches) for name, total in totals.items()}

@@ -14,7 +14,7 @@ from lift3d.errors import Lift3DError, ShapeError
 from lift3d.geometry.cameras import Camera
 from lift3d.lifting.encoding import Encoder, ImageEncoder, PersonEncoder
 from lift3d.lifting.normalization import REFERENCE_HEIGHT
-from lift3d.lifting.placement import Placement, with_margins
+from lift3d.lifting.placement import USUAL_FPS, Placement, with_margins
 from lift3d.lifting.rate import RatePlan, blend_phases, plan_rate
 from lift3d.models.checkpoint import CheckpointInfo, load_checkpoint
 from lift3d.models.temporal_convolution.inference import FoldedTemporalConvolution
@@ -186,7 +186,7 @@ def _present(keypoints: Keypoints2D) -> np.ndarray:
     frames = np.arange(len(seen))[:, None]
     last = np.maximum.accumulate(np.where(seen, frames, -len(seen) * 2), axis=0)
     following = np.minimum.accumulate(np.where(seen, frames, len(seen) * 3)[::-1], axis=0)[::-1]
-    longest = LONGEST_GAP * (keypoints.fps or 30.0)
+    longest = LONGEST_GAP * (keypoints.fps or USUAL_FPS)
     return np.asarray(following - last <= longest + 1)
 
 

@@ -42,9 +42,21 @@ def test_pose_lies_on_its_keypoints(poses: Poses3D) -> None:
 
 
 def test_bones_keep_their_length(poses: Poses3D) -> None:
-    for parent, child in H36M17.bones:
-        size = np.linalg.norm(poses.xyz[:, 0, child] - poses.xyz[:, 0, parent], axis=-1)
-        assert size.std() < 0.03, H36M17.joints[child]
+    """Lengths vary by 13 mm on average, and by up to 26 mm, as the network leaves them."""
+    parents, children = (list(ends) for ends in zip(*H36M17.bones, strict=True))
+    spread = np.linalg.norm(poses.xyz[:, 0, children] - poses.xyz[:, 0, parents], axis=-1).std(axis=0)
+    assert spread.mean() < 0.008
+    assert spread.max() < 0.02
+
+
+def test_interleaved_clips_do_not_flicker(clip: Keypoints2D) -> None:
+    """Limbs that the detector puts 12 pixels aside in every second frame: depth alternated by 6 mm if not blended."""
+    xy = clip.xy.copy()
+    xy[1::2, :, 5:17, 0] += 12
+    alternating = Keypoints2D(xy, clip.confidence, clip.skeleton, fps=clip.fps, image_size=clip.image_size)
+    depth = lift3d.lift(alternating).xyz[:, 0, :, 2]
+    depth = depth - depth[:, :1]
+    assert np.abs(depth[1:-1] - (depth[2:] + depth[:-2]) / 2).mean() < 0.002
 
 
 def test_person_stands_upright_before_the_camera(poses: Poses3D) -> None:

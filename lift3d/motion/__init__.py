@@ -1,0 +1,1 @@
+"""Motion as signals: filters and the filling of gaps."""

@@ -72,7 +72,7 @@ def _rig(file: Path) -> tuple[dict[str, Any], str]:
     lines = [f"a rig of {len(rig)} cameras"]
     for camera in rig:
         size = f"{camera.image_size[0]}x{camera.image_size[1]} pixels" if camera.image_size else "image size unknown"
-        centre = ", ".join(f"{value:.3f}" for value in -camera.R.T @ camera.t)
+        centre = ", ".join(f"{value:.3f}" for value in camera.centre)
         lens = "fisheye" if camera.fisheye else "distortion" if camera.distortion.any() else "no distortion"
         lines.append(f"  {camera.name}: {size}, focal length {camera.K[0, 0]:.1f} px, {lens}, at ({centre}) m")
     cameras = [camera.to_dict() for camera in rig]

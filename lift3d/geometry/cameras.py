@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from lift3d.errors import CameraError
+from lift3d.geometry.lenses import distort, undistort
 
 # Of a phone's or a webcam's main camera the focal length is 0.7 to 1.3 times the longer side of the image; this is
 # the middle, a horizontal view of 53 degrees.
@@ -86,46 +87,24 @@ class Camera:
         local = points @ self.R.T + self.t
         with np.errstate(divide="ignore", invalid="ignore"):
             plane = np.where(local[..., 2:] > 0, local[..., :2] / local[..., 2:], np.nan)
-        pixels: np.ndarray = self._distort(plane) @ self.K[:2, :2].T + self.K[:2, 2]
+        x, y = distort(plane[..., 0], plane[..., 1], self.distortion.tolist(), self.fisheye)
+        pixels: np.ndarray = np.stack([x, y], axis=-1) @ self.K[:2, :2].T + self.K[:2, 2]
         return pixels
 
-    def _distort(self, plane: np.ndarray) -> np.ndarray:
-        """OpenCV's lens models on the plane z = 1: camera calibration (rational) or fisheye."""
-        if not self.distortion.any():
-            return plane
-        x, y = plane[..., 0], plane[..., 1]
-        square = x * x + y * y
-        if self.fisheye:
-            k1, k2, k3, k4 = self.distortion
-            radius = np.sqrt(square)
-            angle = np.arctan(radius)
-            turned = angle * (1 + k1 * angle**2 + k2 * angle**4 + k3 * angle**6 + k4 * angle**8)
-            factor: np.ndarray = np.where(radius > 1e-12, turned / np.maximum(radius, 1e-12), 1)
-            return np.asarray(plane * factor[..., None])
-        k1, k2, p1, p2, k3, k4, k5, k6 = np.pad(self.distortion, (0, 8 - self.distortion.size))
-        radial = (1 + square * (k1 + square * (k2 + square * k3))) / (1 + square * (k4 + square * (k5 + square * k6)))
-        return np.stack(
-            [
-                x * radial + 2 * p1 * x * y + p2 * (square + 2 * x * x),
-                y * radial + p1 * (square + 2 * y * y) + 2 * p2 * x * y,
-            ],
-            axis=-1,
-        )
-
     def unproject(self, pixels: np.ndarray) -> np.ndarray:
-        """Pixels (..., 2) to points (..., 2) on the plane z = 1 in camera space, distortion undone; NaN stays NaN."""
+        """Pixels (..., 2) to points (..., 2) on the plane z = 1 in camera space, distortion undone.
+
+        NaN stays NaN; a pixel that the lens model cannot have made is NaN too (``lift3d.geometry.lenses.undistort``).
+        """
         pixels = np.asarray(pixels, dtype=np.float64)
         plane: np.ndarray = (pixels - self.K[:2, 2]) @ np.linalg.inv(self.K[:2, :2]).T
-        if not self.distortion.any() or plane.size == 0:
-            return plane
-        import cv2
+        with np.errstate(all="ignore"):
+            return np.stack(undistort(plane[..., 0], plane[..., 1], self.distortion.tolist(), self.fisheye), axis=-1)
 
-        # OpenCV knows no skew: it gets the plane's coordinates and the identity for K.
-        flat = np.ascontiguousarray(np.nan_to_num(plane).reshape(-1, 1, 2))
-        undistort = cv2.fisheye.undistortPoints if self.fisheye else cv2.undistortPoints
-        criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-12)
-        undone = undistort(flat, np.eye(3), self.distortion, criteria=criteria)
-        return np.where(np.isfinite(plane), undone.reshape(plane.shape), np.nan)
+    @property
+    def centre(self) -> np.ndarray:
+        """(3,) the camera's place in the world, metres."""
+        return -self.R.T @ self.t
 
     def to_dict(self) -> dict[str, Any]:
         """The camera as JSON values."""

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     import xarray
 
 SPACES = ("camera", "world")
+# Where a joint of ``Poses3D`` comes from; ``Poses3D.source`` holds the index.
+SOURCES = ("missing", "measured", "interpolated", "lifted", "derived")
+# What is known of each joint beside its place and confidence, where it is known.
+PER_JOINT = ("sigma", "reprojection_error", "covariance", "cameras_used", "source")
 
 
 class _Motion:
@@ -192,6 +196,12 @@ class Poses3D(_Motion):
         confidence: (frames, people, joints) float32 in 0..1; 0 where a joint is missing.
         sigma: (frames, people, joints) float32, metres, one standard deviation, None where unknown.
         reprojection_error: (frames, people, joints) float32, pixels, NaN where there is no 2D; None where unknown.
+        covariance: (frames, people, joints, 3, 3) float32, square metres, NaN where unknown; None where unknown.
+        cameras_used: (frames, people, joints) uint8, how many cameras the joint was triangulated from; None if it was
+            not.
+        source: (frames, people, joints) uint8, where the joint comes from, an index of ``SOURCES``: triangulated or
+            lifted from 2D in this very frame is "measured"; "lifted" is what a monocular lifter filled in among
+            triangulated joints. None where no joint differs from the others.
         skeleton: the joint layout.
         fps: frames per second, None if unknown.
         track_ids: one number a person, the same person over all frames.
@@ -212,6 +222,9 @@ class Poses3D(_Motion):
     space: str = "world"
     sigma: np.ndarray | None = None
     reprojection_error: np.ndarray | None = None
+    covariance: np.ndarray | None = None
+    cameras_used: np.ndarray | None = None
+    source: np.ndarray | None = None
     camera: Camera | None = None
     keypoints: Keypoints2D | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -224,6 +237,14 @@ class Poses3D(_Motion):
             if (array := getattr(self, name)) is not None:
                 object.__setattr__(self, name, _float32(array))
                 _check_per_joint(getattr(self, name), name, self.xyz.shape[:3])
+        if self.covariance is not None:
+            object.__setattr__(self, "covariance", _float32(self.covariance))
+            if self.covariance.shape != (*self.xyz.shape, 3):
+                raise ShapeError(f"covariance must be {(*self.xyz.shape, 3)}, not {self.covariance.shape}")
+        for name, limit in (("cameras_used", 255), ("source", len(SOURCES) - 1)):
+            if (array := getattr(self, name)) is not None:
+                _check_per_joint(np.asarray(array, dtype=np.float32), name, self.xyz.shape[:3], upper=limit)
+                object.__setattr__(self, name, np.nan_to_num(array).astype(np.uint8))
         if self.keypoints is not None and self.keypoints.xy.shape[:2] != self.xyz.shape[:2]:
             raise ShapeError(
                 f"keypoints hold (frames, people) = {self.keypoints.xy.shape[:2]}, the poses {self.xyz.shape[:2]}"
@@ -236,10 +257,7 @@ class Poses3D(_Motion):
             self,
             xyz=_take(self.xyz, frames, chosen),
             confidence=_take(self.confidence, frames, chosen),
-            sigma=None if self.sigma is None else _take(self.sigma, frames, chosen),
-            reprojection_error=None
-            if self.reprojection_error is None
-            else _take(self.reprojection_error, frames, chosen),
+            **{name: _take(array, frames, chosen) for name, array in self.per_joint().items()},
             keypoints=None if self.keypoints is None else self.keypoints.select(frames, chosen),
             track_ids=tuple(self.track_ids[i] for i in chosen),
             fps=_sliced_fps(self.fps, frames),
@@ -248,32 +266,38 @@ class Poses3D(_Motion):
     def convert(self, skeleton: str | Skeleton) -> tuple[Self, Conversion]:
         """The same people in another layout, and what of it is measured, estimated or missing.
 
-        Sigma and reprojection error are kept for measured joints and unknown (NaN) for the others.
+        What is known of a joint is kept for joints that both layouts have. For the others it is unknown (NaN), no
+        camera saw them, and where they can be placed their source is "derived".
         """
         change = conversion(self.skeleton, get_skeleton(skeleton))
+        xyz = change.apply(self.xyz)
 
-        def keep_measured(array: np.ndarray | None) -> np.ndarray | None:
-            if array is None:
-                return None
-            kept = np.full((*array.shape[:2], len(change.target)), np.nan, np.float32)
+        def keep_measured(name: str, array: np.ndarray) -> np.ndarray:
+            unknown = 0 if array.dtype == np.uint8 else np.nan
+            kept = np.full((*array.shape[:2], len(change.target), *array.shape[3:]), unknown, array.dtype)
+            if name == "source":
+                kept[np.isfinite(xyz).all(axis=-1)] = SOURCES.index("derived")
             for joint in change.measured:
-                kept[..., change.target.index(joint)] = array[..., change.source.index(joint)]
+                kept[:, :, change.target.index(joint)] = array[:, :, change.source.index(joint)]
             return kept
 
         changed = replace(
             self,
-            xyz=change.apply(self.xyz),
+            xyz=xyz,
             confidence=change.apply_confidence(self.confidence),
-            sigma=keep_measured(self.sigma),
-            reprojection_error=keep_measured(self.reprojection_error),
+            **{name: keep_measured(name, array) for name, array in self.per_joint().items()},
             skeleton=change.target,
             provenance=add_step(self.provenance, change.describe()),
         )
         return changed, change
 
+    def per_joint(self) -> dict[str, np.ndarray]:
+        """The arrays of ``PER_JOINT`` that are known, by name."""
+        return {name: array for name in PER_JOINT if (array := getattr(self, name)) is not None}
+
     def save(self, path: str | PathLike[str], overwrite: bool = False) -> None:
         """Write the lift3d HDF5 file. Raises OutputExistsError if it exists and ``overwrite`` is False."""
-        arrays = {name: getattr(self, name) for name in ("xyz", "confidence", "sigma", "reprojection_error")}
+        arrays = {"xyz": self.xyz, "confidence": self.confidence, **self.per_joint()}
         with create_motion_file(path, overwrite) as file:
             write_motion(file, "poses_3d", self, arrays)
             write_text(file["xyz"], "units", "metre")
@@ -289,10 +313,7 @@ class Poses3D(_Motion):
         with open_motion_file(path, "poses_3d") as file:
             return cls(
                 xyz=read_array(file, "xyz", path),
-                sigma=read_array(file, "sigma", path) if "sigma" in file else None,
-                reprojection_error=(
-                    read_array(file, "reprojection_error", path) if "reprojection_error" in file else None
-                ),
+                **{name: read_array(file, name, path) for name in PER_JOINT if name in file},
                 space=read_text(file, "space") or "world",
                 camera=Camera.from_dict(read_json(file, "camera", path)) if "camera" in file.attrs else None,
                 keypoints=Keypoints2D.read_group(file["keypoints"], path) if "keypoints" in file else None,

@@ -99,8 +99,8 @@ def read_array(group: h5py.Group, name: str, path: str | PathLike[str]) -> np.nd
     import h5py
 
     dataset = group.get(name)
-    if isinstance(dataset, h5py.Dataset) and (dataset.dtype.kind != "f" or dataset.ndim not in (3, 4)):
-        raise FileFormatError(path, f"expected floats with 3 or 4 axes, found {dataset.dtype} {dataset.shape}", name)
+    if isinstance(dataset, h5py.Dataset) and (dataset.dtype.kind not in "fu" or dataset.ndim not in (3, 4, 5)):
+        raise FileFormatError(path, f"expected numbers with 3 to 5 axes, found {dataset.dtype} {dataset.shape}", name)
     return read_dataset(group, name, path)
 
 

@@ -1,8 +1,9 @@
 """3D poses as a tidy CSV, one row a frame, person and joint, as ``pandas.read_csv`` takes it without options.
 
-Columns ``frame, time, person, joint, x, y, z, confidence, space`` and, where known, ``sigma`` and
-``reprojection_error``: seconds (empty if the frame rate is unknown), the person's track id, the joint's name, metres,
-0..1, "camera" or "world", metres, pixels. Every joint has its row in every frame; a missing one has x, y, z empty.
+Columns ``frame, time, person, joint, x, y, z, confidence, space`` and, where known, ``sigma``,
+``reprojection_error``, ``cameras_used`` and ``source``: seconds (empty if the frame rate is unknown), the person's
+track id, the joint's name, metres, 0..1, "camera" or "world", metres, pixels, a number, an index of
+``lift3d.poses.SOURCES``. Every joint has its row in every frame; a missing one has x, y, z empty.
 ``df.pivot(index="frame", columns=["person", "joint"], values=["x", "y", "z"])`` is the wide table.
 A file needs ``frame, joint, x, y, z``; rows may come in any order, and rows left out are missing joints.
 """
@@ -18,11 +19,11 @@ import numpy as np
 
 from lift3d.errors import FileFormatError, ShapeError
 from lift3d.io.files import atomic_path
-from lift3d.io.poses_record import MAX_CELLS, check_last_line, layout_of, naming, short_text
+from lift3d.io.poses_record import MAX_CELLS, PER_JOINT, check_last_line, layout_of, naming, short_text
 from lift3d.poses import Poses3D
 
 REQUIRED = ("frame", "joint", "x", "y", "z")
-VALUES = ("x", "y", "z", "confidence", "sigma", "reprojection_error")
+VALUES = ("x", "y", "z", *PER_JOINT)
 # Frame numbers may have gaps, but a file of few rows does not describe hours.
 MOST_FRAMES_A_ROW = 1000
 
@@ -36,7 +37,7 @@ def write_csv(poses: Poses3D, path: Path, overwrite: bool = False) -> None:
     """
     if not poses.frames or not poses.people:
         raise ShapeError(f"{poses.frames} frames of {poses.people} people make no table")
-    extra = [name for name in ("sigma", "reprojection_error") if getattr(poses, name) is not None]
+    extra = [name for name in PER_JOINT[1:] if getattr(poses, name) is not None]
     with atomic_path(path, overwrite) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["frame", "time", "person", "joint", "x", "y", "z", "confidence", "space", *extra])

@@ -1,7 +1,7 @@
 """3D poses as NPZ, read without pickle.
 
-Arrays ``xyz`` (frames, people, joints, 3), ``confidence`` and, where known, ``sigma`` and ``reprojection_error``
-(frames, people, joints), ``joints`` (names), ``parents``, ``track_ids``; texts ``skeleton``, ``title``, ``space``;
+Arrays ``xyz`` (frames, people, joints, 3), ``confidence`` (frames, people, joints) and, where known, those of
+``lift3d.poses.PER_JOINT``; ``joints`` (names), ``parents``, ``track_ids``; texts ``skeleton``, ``title``, ``space``;
 ``fps`` if known; ``camera`` and ``provenance`` as JSON texts. A file needs ``xyz`` and ``joints``.
 """
 
@@ -16,8 +16,8 @@ import numpy as np
 from lift3d.errors import FileFormatError
 from lift3d.io.files import atomic_path
 from lift3d.io.npz_files import names, open_npz, read_array
-from lift3d.io.poses_record import PER_JOINT, from_record, layout_of, naming, to_record
-from lift3d.poses import Poses3D
+from lift3d.io.poses_record import from_record, layout_of, naming, to_record
+from lift3d.poses import PER_JOINT, Poses3D
 
 
 def write_npz(poses: Poses3D, path: Path, overwrite: bool = False) -> None:
@@ -25,7 +25,8 @@ def write_npz(poses: Poses3D, path: Path, overwrite: bool = False) -> None:
     record = to_record(poses)
     fields: dict[str, Any] = {
         "xyz": poses.xyz,
-        **{name: array for name in PER_JOINT if (array := getattr(poses, name)) is not None},
+        "confidence": poses.confidence,
+        **poses.per_joint(),
         "joints": np.array(poses.skeleton.joints),
         "parents": np.array(poses.skeleton.parents, dtype=np.int64),
         "track_ids": np.array(poses.track_ids, dtype=np.int64),
@@ -46,7 +47,7 @@ def read_npz(path: Path) -> Poses3D:
     with open_npz(path) as archive:
         present = set(names(archive))
         fields = {name: read_array(archive, name, path) for name in _KNOWN if name in present | {"xyz", "joints"}}
-    for name in ("xyz", *PER_JOINT):
+    for name in _ARRAYS:
         if name in fields and fields[name].dtype.kind not in "fiu":
             raise FileFormatError(path, f"expected numbers, found {fields[name].dtype}", name)
     with naming(path):
@@ -65,9 +66,12 @@ def read_npz(path: Path) -> Poses3D:
             "camera": json.loads(str(fields.get("camera", "null"))),
             "provenance": json.loads(str(fields.get("provenance", "{}"))),
         }
-    return from_record(record, {name: fields[name] for name in ("xyz", *PER_JOINT) if name in fields}, path)
+    return from_record(
+        record, {name: fields[name] for name in ("xyz", "confidence", *PER_JOINT) if name in fields}, path
+    )
 
 
+_ARRAYS = ("xyz", "confidence", *PER_JOINT)
 _KNOWN = (
-    "xyz", *PER_JOINT, "joints", "parents", "track_ids", "skeleton", "title", "space", "camera", "provenance", "fps",
+    *_ARRAYS, "joints", "parents", "track_ids", "skeleton", "title", "space", "camera", "provenance", "fps",
 )  # fmt: skip

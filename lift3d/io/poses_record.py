@@ -16,7 +16,8 @@ from lift3d.joint_names import custom_skeleton
 from lift3d.poses import Poses3D
 from lift3d.skeletons import SKELETONS, Skeleton
 
-PER_JOINT = ("confidence", "sigma", "reprojection_error")
+# What text files hold of each joint beside its place.
+PER_JOINT = ("confidence", "sigma", "reprojection_error", "cameras_used", "source")
 MAX_CELLS = 1 << 28  # frames x people x joints: 3 GiB of positions
 
 

@@ -18,7 +18,7 @@ from lift3d.errors import FileFormatError, OutputExistsError, ShapeError, Skelet
 from lift3d.geometry.cameras import Camera
 from lift3d.io.motion_file import stored_kind
 from lift3d.joint_names import custom_skeleton
-from lift3d.poses import Keypoints2D, Poses3D, add_step
+from lift3d.poses import PER_JOINT, SOURCES, Keypoints2D, Poses3D, add_step
 from lift3d.skeletons import COCO17, H36M17
 
 
@@ -51,6 +51,9 @@ def make_poses(frames: int = 6, people: int = 2) -> Poses3D:
         space="camera",
         sigma=rng.random(shape),
         reprojection_error=rng.random(shape),
+        covariance=rng.random((*shape, 3, 3)),
+        cameras_used=rng.integers(0, 33, shape),
+        source=rng.integers(0, len(SOURCES), shape),
         camera=Camera(np.diag([1000, 1000, 1.0]), [0.1, 0, 0, 0, 0], image_size=(1920, 1080), name="cam ä"),
         keypoints=make_keypoints(frames, people),
         provenance={"steps": ["lifted"], "height": 1.7, "long": "x" * 100_000},
@@ -58,7 +61,7 @@ def make_poses(frames: int = 6, people: int = 2) -> Poses3D:
 
 
 def assert_same(a: Any, b: Any) -> None:
-    arrays = ("xy", "xyz", "confidence", "sigma", "reprojection_error")
+    arrays = ("xy", "xyz", "confidence", *PER_JOINT)
     for name in arrays:
         if hasattr(a, name):
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
@@ -117,6 +120,9 @@ def test_keypoints_refuse(fields: dict[str, Any], message: str) -> None:
         ({"sigma": np.full((2, 1, 17), -1)}, "sigma must be 0 or more"),
         ({"sigma": np.ones((2, 17))}, "sigma"),
         ({"reprojection_error": np.full((2, 1, 17), np.inf)}, "reprojection_error"),
+        ({"covariance": np.ones((2, 1, 17))}, "covariance must be"),
+        ({"cameras_used": np.full((2, 1, 17), -1)}, "cameras_used must be between 0 and 255"),
+        ({"source": np.full((2, 1, 17), len(SOURCES))}, "source must be between"),
         ({"keypoints": make_keypoints(3, 1)}, "keypoints hold"),
         ({"track_ids": (1,) * 2, "xyz": np.ones((2, 2, 17, 3))}, "different numbers"),
     ],
@@ -144,10 +150,24 @@ def test_select_takes_everything_along() -> None:
     assert poses.select(people=[]).people == 0
 
 
-def test_convert_keeps_sigma_of_measured_joints_only() -> None:
+def test_convert_keeps_what_is_known_of_measured_joints_only() -> None:
     rng = np.random.default_rng(2)
-    poses = Poses3D(rng.normal(size=(3, 1, 17, 3)), skeleton=COCO17, sigma=rng.random((3, 1, 17)))
+    poses = Poses3D(
+        rng.normal(size=(3, 1, 17, 3)),
+        skeleton=COCO17,
+        sigma=rng.random((3, 1, 17)),
+        covariance=rng.random((3, 1, 17, 3, 3)),
+        cameras_used=np.full((3, 1, 17), 4),
+        source=np.full((3, 1, 17), SOURCES.index("measured")),
+    )
     changed, change = poses.convert("h36m17")
+    knee, pelvis = H36M17.index("left_knee"), H36M17.index("pelvis")
+    np.testing.assert_array_equal(changed.covariance[..., knee, :, :], poses.covariance[..., 13, :, :])
+    assert COCO17.joints[13] == "left_knee"
+    assert np.isnan(changed.covariance[..., pelvis, :, :]).all()
+    assert (changed.cameras_used[..., knee] == 4).all()
+    assert (changed.cameras_used[..., pelvis] == 0).all()
+    assert (changed.source[..., pelvis] == SOURCES.index("derived")).all()
     np.testing.assert_array_equal(
         changed.sigma[..., H36M17.index("left_knee")], poses.sigma[..., COCO17.index("left_knee")]
     )
@@ -255,7 +275,7 @@ def _huge(file: h5py.File) -> None:
         (lambda file: file.attrs.__setitem__("space", "moon"), "space"),
         (lambda file: file.__delitem__("xyz"), "field xyz: the data set is missing"),
         (lambda file: file.__delitem__("keypoints/xy"), "field xy"),
-        (_set_array("xyz", np.zeros((6, 2, 17, 3), dtype=int)), "expected floats"),
+        (_set_array("xyz", np.zeros((6, 2, 17, 3), dtype=int)), "expected numbers"),
         (_set_array("xyz", np.zeros((6, 2, 17))), "xyz must be"),
         (_set_array("sigma", np.zeros((6, 2, 16))), "sigma"),
         (_set_array("xyz", np.full((6, 2, 17, 3), np.inf)), "infinite"),

@@ -37,6 +37,8 @@ def make_poses(people: int = 2, frames: int = 5, fps: float | None = 29.97, spac
         space=space,
         sigma=rng.random(shape),
         reprojection_error=np.where(rng.random(shape) < 0.1, np.nan, rng.random(shape)),
+        cameras_used=rng.integers(0, 33, shape),
+        source=rng.integers(0, 5, shape),
         camera=Camera.assumed((1920, 1080)),
         provenance={"source": "a.json", "steps": ["ä"]},
     )
@@ -50,7 +52,7 @@ def test_round_trip_keeps_everything(tmp_path: Path, ending: str, space: str, fp
     file = tmp_path / f"take{ending}"
     assert write_poses(poses, file) == [file]
     again = read_poses(file)
-    for name in ("xyz", "confidence", "sigma", "reprojection_error"):
+    for name in ("xyz", "confidence", "sigma", "reprojection_error", "cameras_used", "source"):
         np.testing.assert_array_equal(getattr(again, name), getattr(poses, name))
     assert again.camera is not None
     assert again.camera.to_dict() == poses.camera.to_dict()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -31,9 +32,13 @@ MEDIAN_LENGTH = 1.1774
 CAUCHY = 2.385
 # No detector of corners is better than this, pixels.
 LEAST_NOISE = 0.01
+# Information on a group's parameters below this part of all that there is on it counts as none.
+SLIGHT = 1e-12
 # What a point behind its camera costs, in standard deviations.
 BEHIND = 1e3
 ROBUST_STEPS, FINAL_STEPS, DROPS = 40, 20, 4
+# A step that lowers the objective by less than this part is the last one; the first pass only has to tell outliers.
+ROBUST_GAIN, FINAL_GAIN = 1e-4, 1e-9
 
 Progress = Callable[[int, int], None]
 
@@ -103,6 +108,8 @@ def adjust(
         if used is problem.seen:
             noise = _noise_by_median(errors)
         keep = problem.seen & (np.linalg.norm(np.nan_to_num(errors, nan=np.inf), axis=-1) < OUTLIER * _wide(noise))
+        # As many coordinates as a group has degrees of freedom always fit.
+        keep &= (2 * keep.sum(axis=(0, 2)) > structure.freedom)[:, None]
         if problem.excess(keep, structure) <= 0:
             raise CameraError(
                 f"only {int(keep.sum())} observations agree with each other: too few for the "
@@ -161,7 +168,7 @@ class _Problem:
             Parameter(camera.name, name) for camera, names in zip(cameras, self.names, strict=True) for name in names
         )
         ends = np.cumsum([0, *map(len, self.names)])
-        self.columns = [slice(start, end) for start, end in zip(ends[:-1], ends[1:], strict=True)]
+        self.columns = [slice(start, end) for start, end in pairwise(ends)]
         self.groups = [np.flatnonzero(seen.any(axis=-1)) for seen in self.seen]
         widths = [prior.get(camera, {}).get(name, np.inf) for camera, name in self.parameters]
         self.prior = 1.0 / np.square(np.array(widths, dtype=np.float64))
@@ -217,8 +224,9 @@ class _Problem:
         """The Schur complement: its matrix, its right side, the inverses of V, and W V^-1 by camera."""
         V = normal.V.copy()
         diagonal = np.einsum("gii->gi", V)
-        # A group that nobody sees gets an identity, and stays where it is.
-        diagonal += damping * diagonal + np.where(diagonal > 0, 0.0, 1.0)
+        # Along what its observations do not determine a group stays where it is; one that nobody sees, altogether.
+        diagonal += damping * diagonal + SLIGHT * diagonal.sum(axis=1, keepdims=True)
+        diagonal[~diagonal.any(axis=1)] = 1.0
         inverse = np.linalg.inv(V) if V.size else V
         S = normal.U + damping * np.diag(np.diag(normal.U))
         right = normal.gradient.copy()
@@ -240,6 +248,7 @@ class _Problem:
     ) -> tuple[_State, bool]:
         """Levenberg-Marquardt: the state at the minimum, and whether it was reached within ``most`` steps."""
         damping, cost = 1e-4, self.cost(state, noise, used)
+        least_gain = ROBUST_GAIN if used is None else FINAL_GAIN
         for done in range(most):
             if progress is not None:
                 progress(done, most)
@@ -255,7 +264,7 @@ class _Problem:
             assert trial is not None
             gain = cost - trial_cost
             state, cost, damping = trial, trial_cost, max(damping / 10, 1e-12)
-            if gain <= 1e-9 * cost + 1e-9:
+            if gain <= least_gain * cost:
                 return state, True
         return state, False
 
@@ -277,16 +286,19 @@ class _Problem:
 
     def covariance(self, state: _State, noise: np.ndarray, used: np.ndarray) -> np.ndarray:
         """(n, n) covariance of the cameras' parameters; infinite along what the observations do not determine."""
-        S = self.reduced(self.normal_equations(state, noise, used), 0.0)[0]
+        normal = self.normal_equations(state, noise, used)
+        S = self.reduced(normal, 0.0)[0]
         if not len(S):
             return S
-        scale = 1.0 / np.sqrt(np.maximum(np.diag(S), np.finfo(float).tiny))
-        values, vectors = np.linalg.eigh(scale[:, None] * S * scale)
         # Where rounding errors are as large as the information, there is none.
+        information = np.diag(S)
+        blind = information <= 1e-12 * np.diag(normal.U)
+        scale = np.where(blind, 0.0, 1.0 / np.sqrt(np.where(blind, 1.0, information)))
+        values, vectors = np.linalg.eigh(scale[:, None] * S * scale)
         known = values > 1e-12 * values.max()
         vectors = scale[:, None] * vectors
         covariance = (vectors[:, known] / values[known]) @ vectors[:, known].T
-        loose = np.abs(vectors[:, ~known]).max(axis=1, initial=0.0) > 1e-3 * scale
+        loose = blind | (np.abs(vectors[:, ~known]).max(axis=1, initial=0.0) > 1e-3 * scale)
         covariance[loose, :] = covariance[:, loose] = 0.0
         covariance[loose, loose] = np.inf
         return covariance

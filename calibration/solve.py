@@ -1,0 +1,174 @@
+"""From what the cameras saw of a board to a calibrated rig: intrinsics, extrinsics, one bundle adjustment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lift3d.calibration.bundle_adjustment import Adjustment, Progress, adjust
+from lift3d.calibration.extrinsics import assemble
+from lift3d.calibration.intrinsics import board_poses, solve_camera, views
+from lift3d.calibration.observations import Observations
+from lift3d.calibration.parameters import CENTRE, FISHEYE, FOCAL, POSE, RATIONAL, STANDARD
+from lift3d.calibration.solution import Solution
+from lift3d.calibration.structure import BoardPoses
+from lift3d.errors import CameraError
+from lift3d.geometry.cameras import Camera
+from lift3d.geometry.rigs import Rig
+
+# The distortion coefficients of each lens model, as many as OpenCV has of it.
+LENSES = {"standard": STANDARD, "rational": RATIONAL, "fisheye": FISHEYE}
+# With fewer views the principal point and the distortion follow the noise; they stay in the middle and at zero.
+FEW_VIEWS = 4
+# Without given intrinsics one view cannot tell the focal length from the distance.
+LEAST_VIEWS = 2
+
+
+def solve(
+    observations: Observations,
+    lens: str = "standard",
+    intrinsics: Rig | None = None,
+    hold_intrinsics: bool = False,
+    extrinsics: bool = True,
+    progress: Progress | None = None,
+) -> Solution:
+    """Calibrate the cameras that saw a board.
+
+    Args:
+        observations: the corners that the cameras saw.
+        lens: "standard" (k1 k2 p1 p2 k3), "rational" (with k4 k5 k6) or "fisheye" (k1 k2 k3 k4).
+        intrinsics: a rig whose cameras of the same names have known intrinsics and lens models; where it has a camera,
+            ``lens`` says nothing.
+        hold_intrinsics: whether the given intrinsics stay as they are, instead of being where the solution starts.
+        extrinsics: whether the cameras make a rig; False leaves each at the origin of a space of its own, and needs
+            no moments that cameras share.
+        progress: is told of each step, ``(done, most)``.
+
+    Returns:
+        The solution, in the space of the reference camera: the one that shares most with the others.
+
+    Raises:
+        CameraError: a camera has too few views, or the cameras never saw the board together; the message says which,
+            and what to film.
+    """
+    if lens not in LENSES:
+        raise CameraError(f"the lens must be one of {', '.join(LENSES)}, not {lens!r}")
+    points, xy = observations.board.points, observations.xy
+    alone = [
+        _camera_alone(observations, index, lens, intrinsics, hold_intrinsics)
+        for index in range(len(observations.cameras))
+    ]
+    cameras = [camera for camera, _, _ in alone]
+    free = {camera.name: names for camera, _, names in alone}
+    poses = [pose for _, pose, _ in alone]
+    if not extrinsics or len(cameras) == 1:
+        return _apart(observations, cameras, poses, free, progress)
+
+    start = assemble(cameras, poses, xy)
+    reference = cameras[start.reference].name
+    free = {name: (*names, *(() if name == reference else POSE)) for name, names in free.items()}
+    known = np.isfinite(start.board_poses.t).all(axis=-1)
+    adjustment = adjust(
+        start.cameras,
+        BoardPoses(points, start.board_poses.R[known], start.board_poses.t[known]),
+        xy[:, known],
+        free,
+        progress=progress,
+    )
+    metadata = {"reference": reference, "lens": lens, "shared_corners": start.shared.tolist()}
+    return _solution(observations, adjustment, known, metadata)
+
+
+def _camera_alone(
+    observations: Observations, index: int, lens: str, intrinsics: Rig | None, hold: bool
+) -> tuple[Camera, BoardPoses, tuple[str, ...]]:
+    """A camera with its intrinsics, the board in its space, and the intrinsics that the rig's adjustment may move."""
+    name, size = observations.cameras[index], observations.image_sizes[index]
+    points, xy = observations.board.points, observations.xy[index]
+    given = next((camera for camera in intrinsics or () if camera.name == name), None)
+    if given is not None and given.image_size not in (None, size):
+        raise CameraError(
+            f"camera {name!r}: its images have {size[0]}x{size[1]} pixels, its given intrinsics are for "
+            f"{given.image_size[0]}x{given.image_size[1]}; film in that resolution, or let the intrinsics be solved"
+        )
+    which = views(points, xy)
+    looked = observations.images[index]
+    if given is not None and hold:
+        if not which.any():
+            raise CameraError(
+                f"camera {name!r}: none of its {looked} images shows enough of the board (6 corners, not on one line)"
+            )
+        camera = Camera(given.K, given.distortion, image_size=size, name=name, fisheye=given.fisheye)
+        return camera, board_poses(camera, points, xy, which), ()
+    if which.sum() < LEAST_VIEWS:
+        raise CameraError(
+            f"camera {name!r}: {int(which.sum())} of its {looked} images show enough of the board (6 corners, not on "
+            f"one line), and its intrinsics need at least {LEAST_VIEWS} views from different sides. Film the board in "
+            "more places and tilts, or give the camera's intrinsics"
+        )
+    if given is not None:
+        lens = "fisheye" if given.fisheye else "rational" if given.distortion.size == 8 else "standard"
+    names = FOCAL if which.sum() < FEW_VIEWS else (*FOCAL, *CENTRE, *LENSES[lens])
+    result = solve_camera(name, size, points, xy[which], names, len(LENSES[lens]), given)
+    R, t = np.full((len(xy), 3, 3), np.nan), np.full((len(xy), 3), np.nan)
+    assert isinstance(result.structure, BoardPoses)
+    fits = result.used[0].any(axis=-1)
+    R[np.flatnonzero(which)[fits]], t[np.flatnonzero(which)[fits]] = result.structure.R[fits], result.structure.t[fits]
+    return result.cameras[0], BoardPoses(points, R, t), names
+
+
+def _apart(
+    observations: Observations,
+    cameras: list[Camera],
+    poses: list[BoardPoses],
+    free: dict[str, tuple[str, ...]],
+    progress: Progress | None,
+) -> Solution:
+    """Cameras that make no rig: each with moments of its own."""
+    moments = observations.xy.shape[1]
+    R, t = np.full((moments, 3, 3), np.nan), np.full((moments, 3), np.nan)
+    for pose in poses:
+        own = np.isfinite(pose.t).all(axis=-1)
+        if (own & np.isfinite(t).all(axis=-1)).any():
+            raise CameraError(
+                "two cameras saw the board at one moment, which without extrinsics is no one place; read the images "
+                "with simultaneous=False"
+            )
+        R[own], t[own] = pose.R[own], pose.t[own]
+    known = np.isfinite(t).all(axis=-1)
+    adjustment = adjust(
+        cameras, BoardPoses(poses[0].points, R[known], t[known]), observations.xy[:, known], free, progress=progress
+    )
+    return _solution(observations, adjustment, known, {"reference": None})
+
+
+def _solution(
+    observations: Observations, adjustment: Adjustment, known: np.ndarray, metadata: dict[str, Any]
+) -> Solution:
+    """The adjustment of some moments as the solution of all."""
+    assert isinstance(adjustment.structure, BoardPoses)
+
+    def spread(values: np.ndarray, missing: Any, axis: int) -> np.ndarray:
+        shape = list(values.shape)
+        shape[axis] = len(known)
+        filled = np.full(shape, missing, values.dtype)
+        filled[(slice(None),) * axis + (known,)] = values
+        return filled
+
+    structure = adjustment.structure
+    used = spread(adjustment.used, False, 1)
+    placed = used.any(axis=(0, 2))
+    R, t = spread(structure.R, np.nan, 0), spread(structure.t, np.nan, 0)
+    R[~placed], t[~placed] = np.nan, np.nan
+    return Solution(
+        rig=Rig(adjustment.cameras),
+        observations=observations,
+        board_poses=BoardPoses(structure.points, R, t),
+        residuals=spread(adjustment.residuals, np.nan, 1),
+        used=used,
+        noise=adjustment.noise,
+        parameters=adjustment.parameters,
+        covariance=adjustment.covariance,
+        metadata=metadata | {"converged": adjustment.converged},
+    )

@@ -1,4 +1,4 @@
-"""``lift3d convert``: one file of 2D keypoints or 3D poses into another."""
+"""``lift3d convert``: one file of 2D keypoints or 3D poses into another, or one rig file into another."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import typer
 from lift3d.cli.console import counted, report
 from lift3d.cli.inputs import read_motion
 from lift3d.cli.options import AsJson, Format, FrameRate, ImageSize, Layout, Overwrite, parse_image_size, require_new
+from lift3d.cli.rig_options import Unit, holds_rig, parse_unit
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(help="A file or folder of 2D keypoints, or a file of 3D poses.")],
+    source: Annotated[Path, typer.Argument(help="2D keypoints (a file or folder), 3D poses or a rig.")],
     target: Annotated[Path, typer.Argument(help="The result; its ending is the format.")],
     to_skeleton: Annotated[
         str | None, typer.Option("--to-skeleton", metavar="NAME", help="Joint layout of the result.")
@@ -22,10 +23,22 @@ def convert(
     fps: FrameRate = None,
     image_size: ImageSize = None,
     format: Format = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="NAME", help="A rig's new format, where its ending leaves it open.")
+    ] = None,
+    unit: Unit = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Turn one motion file into another."""
+    """Turn one motion file or rig file into another."""
+    of_motion = {"--to-skeleton": to_skeleton, "--skeleton": skeleton, "--fps": fps, "--image-size": image_size}
+    rig = holds_rig(source, format)
+    foreign = of_motion if rig else {"--to": to, "--unit": unit}
+    if given := [name for name, value in foreign.items() if value is not None]:
+        raise typer.BadParameter(f"{source} holds {'a rig' if rig else 'no rig'}, of which {given[0]} says nothing")
+    if rig:
+        _convert_rig(source, target, format, to, parse_unit(unit), overwrite, as_json)
+        return
     require_new(target, overwrite)
     motion = read_motion(source, format=format, fps=fps, image_size=parse_image_size(image_size), skeleton=skeleton)
     lines = []
@@ -57,3 +70,21 @@ def convert(
     content = f"{counted(motion.frames, 'frame')}, {counted(motion.people, 'person', 'people')}, {layout}"
     lines += [f"{path}: {content}" for path in written]
     report(summary, "\n".join(lines), as_json)
+
+
+def _convert_rig(
+    source: Path,
+    target: Path,
+    format: str | None,
+    to: str | None,
+    unit: str | float | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    from lift3d.io.rigs import read_rig, write_rig
+
+    rig = read_rig(source, format, unit)
+    written = write_rig(rig, target, to, overwrite)
+    summary = {"input": source, "output": written, "cameras": rig.names, "format": rig.metadata["format"]}
+    content = f"{counted(len(rig), 'camera')} ({', '.join(rig.names[:8])}{', ...' if len(rig) > 8 else ''})"
+    report(summary, "\n".join(f"{path}: {content}" for path in written), as_json)

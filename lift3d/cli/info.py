@@ -10,11 +10,10 @@ import typer
 from lift3d.cli.console import counted, report, to_text
 from lift3d.cli.inputs import read_motion
 from lift3d.cli.options import AsJson, Format, FrameRate, ImageSize, Layout, parse_image_size
+from lift3d.cli.rig_options import Unit, holds_rig, parse_unit
 
 if TYPE_CHECKING:
     from lift3d.poses import Keypoints2D, Poses3D
-
-RIG_ENDINGS = (".toml", ".txt", ".xml", ".yml", ".yaml")
 
 
 def info(
@@ -26,6 +25,7 @@ def info(
     image_size: ImageSize = None,
     skeleton: Layout = None,
     format: Format = None,
+    unit: Unit = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a file holds."""
@@ -35,8 +35,8 @@ def info(
         raise typer.BadParameter("name a file, or ask for --skeletons")
     elif file.suffix.lower() == ".safetensors":
         summary, text = _checkpoint(file)
-    elif file.suffix.lower() in RIG_ENDINGS:
-        summary, text = _rig(file)
+    elif holds_rig(file, format):
+        summary, text = _rig(file, format, parse_unit(unit))
     else:
         from lift3d.poses import Keypoints2D
 
@@ -65,11 +65,11 @@ def _checkpoint(file: Path) -> tuple[dict[str, Any], str]:
     return {"kind": "checkpoint", **values}, f"a checkpoint\n{to_text(values, '  ')}"
 
 
-def _rig(file: Path) -> tuple[dict[str, Any], str]:
+def _rig(file: Path, format: str | None, unit: str | float | None) -> tuple[dict[str, Any], str]:
     from lift3d.io.rigs import read_rig
 
-    rig = read_rig(file)
-    lines = [f"a rig of {len(rig)} cameras"]
+    rig = read_rig(file, format, unit)
+    lines = [f"a rig of {counted(len(rig), 'camera')}, {rig.metadata['format']}"]
     for camera in rig:
         size = f"{camera.image_size[0]}x{camera.image_size[1]} pixels" if camera.image_size else "image size unknown"
         centre = ", ".join(f"{value:.3f}" for value in camera.centre)

@@ -68,12 +68,19 @@ class Rig:
                 return camera
         raise CameraError(f"the rig has no camera {name!r}; it has {', '.join(self.names)}")
 
-    def save(self, path: str | PathLike[str], overwrite: bool = False) -> None:
-        """Write the rig as TOML, the file that aniposelib and Pose2Sim read.
+    def save(self, path: str | PathLike[str], overwrite: bool = False, format: str | None = None) -> None:
+        """Write a rig file; its name says the format where ``format`` does not, .toml keeps everything.
+
+        Args:
+            path: the file, see ``lift3d.io.rigs`` for the formats.
+            overwrite: whether an existing file may be replaced.
+            format: a key of ``lift3d.io.rigs.RIG_FORMATS``.
 
         Raises:
+            UnknownFormatError: an unknown format or ending.
+            CameraError: the format cannot hold a camera of the rig.
             OutputExistsError: the file exists and ``overwrite`` is False.
         """
-        from lift3d.io.rig_toml import write_rig_toml
+        from lift3d.io.rigs import write_rig
 
-        write_rig_toml(self, path, overwrite)
+        write_rig(self, path, format, overwrite)

@@ -11,6 +11,7 @@ import numpy as np
 from lift3d.calibration.observations import Observations
 from lift3d.calibration.parameters import Parameter
 from lift3d.calibration.structure import BoardPoses
+from lift3d.calibration.world import WorldChange, covariance_in_world, rig_in_world
 from lift3d.geometry.rigs import Rig
 
 
@@ -69,37 +70,12 @@ class Solution:
         covariance[np.ix_(known, known)] = self.covariance[np.ix_(chosen, chosen)]
         return covariance
 
-    def in_world(self, Q: np.ndarray, q: np.ndarray) -> Self:
-        """The same in a world of other axes, in which ``x_new = Q x + q``.
-
-        Args:
-            Q: (3, 3) rotation.
-            q: (3,) metres.
-
-        Returns:
-            The solution; the new axes count as exact, so that only the covariance of the translations changes.
-        """
-        cameras = []
-        change = np.eye(len(self.parameters))
-        place = {parameter: index for index, parameter in enumerate(self.parameters)}
-        for camera in self.rig:
-            R = camera.R @ Q.T
-            cameras.append(replace(camera, R=R, t=camera.t - R @ q))
-            # t_new = t - R q: a turn w of the camera moves it by -[w]x R q = [R q]x w.
-            x, y, z = R @ q
-            for row, values in enumerate([[0, -z, y], [z, 0, -x], [-y, x, 0]]):
-                for column, value in enumerate(values):
-                    to, of = Parameter(camera.name, "t" + "xyz"[row]), Parameter(camera.name, "r" + "xyz"[column])
-                    if to in place and of in place:
-                        change[place[to], place[of]] = value
-        # Where nothing is known before, nothing is known after.
-        loose = np.isinf(np.diag(self.covariance))
-        covariance = change @ np.where(np.isinf(self.covariance), 0.0, self.covariance) @ change.T
-        covariance[loose, loose] = np.inf
+    def in_world(self, change: WorldChange) -> Self:
+        """The same in a world of other axes (``lift3d.calibration.world``), which count as exact."""
         poses = self.board_poses
         return replace(
             self,
-            rig=replace(self.rig, cameras=tuple(cameras)),
-            board_poses=BoardPoses(poses.points, Q @ poses.R, poses.t @ Q.T + q),
-            covariance=covariance,
+            rig=rig_in_world(self.rig, change),
+            board_poses=BoardPoses(poses.points, change.Q @ poses.R, change.apply(poses.t)),
+            covariance=covariance_in_world(self.rig, self.parameters, self.covariance, change),
         )

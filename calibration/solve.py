@@ -9,6 +9,7 @@ import numpy as np
 from lift3d.calibration.bundle_adjustment import Adjustment, Progress, adjust
 from lift3d.calibration.extrinsics import assemble
 from lift3d.calibration.intrinsics import board_poses, solve_camera, views
+from lift3d.calibration.mirrored import mirrored_cameras
 from lift3d.calibration.observations import Observations
 from lift3d.calibration.parameters import CENTRE, FISHEYE, FOCAL, POSE, RATIONAL, STANDARD
 from lift3d.calibration.solution import Solution
@@ -65,6 +66,11 @@ def solve(
     if not extrinsics or len(cameras) == 1:
         return _apart(observations, cameras, poses, free, progress)
 
+    if mirrored := [cameras[index].name for index in mirrored_cameras(poses)]:
+        raise CameraError(
+            f"the images of {', '.join(mirrored)} seem to be mirrored: beside the other cameras the board turns the "
+            "wrong way round in them. Switch the mirror off in the camera's program, or flip the recording, and start again"
+        )
     start = assemble(cameras, poses, xy)
     reference = cameras[start.reference].name
     free = {name: (*names, *(() if name == reference else POSE)) for name, names in free.items()}

@@ -18,7 +18,7 @@ from lift3d.errors import CameraError
 from lift3d.geometry.cameras import Camera
 from lift3d.geometry.rigs import Rig
 from lift3d.io.files import atomic_path
-from lift3d.io.rig_filestorage import dump_storage, load_storage, matrix, text, texts
+from lift3d.io.rig_filestorage import Stored, dump_storage, load_storage, matrix, text, texts
 from lift3d.io.rig_values import (
     RigFormat,
     RigSource,
@@ -82,8 +82,8 @@ def write(rig: Rig, path: Path, overwrite: bool = False) -> list[Path]:
     """
     check_holds(rig, FORMAT.title, most_coefficients=8)
     names = list(rig.names)
-    inner: dict[str, Any] = {"names": names}
-    outer: dict[str, Any] = {"names": names}
+    inner: dict[str, Stored] = {"names": names}
+    outer: dict[str, Stored] = {"names": names}
     for camera in rig:
         name = camera.name
         if not re.fullmatch(r"[\w-]{1,64}", name, re.ASCII):

@@ -6,7 +6,6 @@ OpenCV's own parser is C++ and made for files that one trusts; here a file becom
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -18,6 +17,8 @@ from lift3d.io.rig_text import load_xml, load_yaml
 from lift3d.io.rig_values import numbers
 
 MAX_DEPTH = 8
+
+Stored = np.ndarray | int | str | list[str]  # what one field of a file holds
 
 
 def load_storage(text: str, path: Path) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def text(tree: dict[str, Any], key: str, path: Path) -> str | None:
     return value
 
 
-def dump_storage(values: dict[str, Any], xml: bool = False) -> str:
+def dump_storage(values: dict[str, Stored], xml: bool = False) -> str:
     """The text of a FileStorage file of matrices, whole numbers, texts and lists of texts; numbers are exact.
 
     Raises:
@@ -98,9 +99,11 @@ def dump_storage(values: dict[str, Any], xml: bool = False) -> str:
         for key, value in values.items():
             if isinstance(value, np.ndarray):
                 storage.write(key, np.ascontiguousarray(value, dtype=np.float64))
-            elif isinstance(value, (int, str)):
-                storage.write(key, _kept(value) if isinstance(value, str) else value)
-            elif isinstance(value, Sequence):
+            elif isinstance(value, int):
+                storage.write(key, value)
+            elif isinstance(value, str):
+                storage.write(key, _kept(value))
+            else:
                 storage.startWriteStruct(key, cv2.FileNode_SEQ)
                 for item in value:
                     storage.write("", _kept(item))
@@ -111,8 +114,7 @@ def dump_storage(values: dict[str, Any], xml: bool = False) -> str:
 
 
 def _kept(name: str) -> str:
-    # What else there is (quotes, control characters, 4095 letters) is escaped differently by the YAML and XML of
-    # OpenCV's versions, or cuts the process off.
+    # Quotes, backslashes and control characters are escaped in one way by OpenCV's YAML and in another by its XML.
     if not re.fullmatch(r"[^\x00-\x1f\x7f\"\\<>&\ud800-\udfff]{1,255}", name) or name != name.strip():
         raise CameraError(f"camera {name!r}: OpenCV's files do not keep such a name; use letters and digits")
     return name

@@ -26,7 +26,7 @@ from lift3d.errors import CameraError, FileFormatError
 from lift3d.geometry.cameras import Camera
 from lift3d.geometry.rigs import Rig
 from lift3d.io.files import atomic_path
-from lift3d.io.rig_filestorage import dump_storage, load_storage, matrix, text, texts
+from lift3d.io.rig_filestorage import Stored, dump_storage, load_storage, matrix, text, texts
 from lift3d.io.rig_values import RigFormat, RigSource, check_holds, coefficients, image_size, intrinsics, numbers
 
 MATRICES = ("camera_matrix", "Camera_Matrix", "cameraMatrix", "K")
@@ -83,7 +83,7 @@ def write(rig: Rig, path: Path, overwrite: bool = False) -> list[Path]:
     first, last = rig.cameras[0], rig.cameras[-1]
     if first.image_size != last.image_size or first.fisheye != last.fisheye:
         raise CameraError("the cameras of an OpenCV pair have one image size and one lens model; write .toml")
-    values: dict[str, Any] = {}
+    values: dict[str, Stored] = {}
     if first.image_size is not None:
         values |= {"image_width": first.image_size[0], "image_height": first.image_size[1]}
     if first.fisheye:

@@ -1,0 +1,365 @@
+"""Points of the world from what calibrated cameras saw of them: linear solution, then least reprojection error.
+
+The lens is undone once (``lift3d.geometry.rays``). The sums over cameras that make the normal equations are products
+of small constant matrices of the rig with large arrays of the points, and the 3x3 equations of all points are solved
+at once.
+
+Sources: R. Hartley and P. Sturm, "Triangulation", CVIU 68(2), 1997 (linear solution); D. Marquardt, "An algorithm for
+least-squares estimation of nonlinear parameters", SIAM J. 11(2), 1963 (damping).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lift3d.errors import ShapeError
+from lift3d.geometry.alignment import array_namespace
+from lift3d.geometry.cameras import Camera
+from lift3d.geometry.rays import Rays, make_rays
+
+Array = Any  # a numpy array or a torch tensor; what goes in decides what comes out
+
+# Observations (cameras x points) worked on at a time: their intermediate arrays stay in the processor's cache.
+CHUNK = 1 << 16
+# A point is given up as seen along parallel rays where the smallest eigenvalue of its normal equations is below this
+# part of their trace: the rays then meet at less than about 0.1 degrees, and depth is as uncertain as it is long.
+LEAST_CONDITION = 1e-6
+MOST_STEPS = 10
+# The minimum is found when the next step would lower the sum of squares by less than this part of it (0.3 % of the
+# point's standard deviation), or by less than the square of FINEST pixels.
+TOLERANCE = 1e-5
+FINEST = 1e-4
+NAN = float("nan")
+INFINITE = float("inf")
+SMALLEST = 1e-30
+
+
+class Triangulation(NamedTuple):
+    """Points and what is known of them; (...) are the axes of the input between cameras and coordinates.
+
+    Attributes:
+        points: (..., 3) metres; NaN where fewer than two cameras see the point, the rays are parallel, or they meet
+            behind a camera.
+        covariance: (..., 3, 3) square metres, of independent noise of the given size in every image.
+        reprojection_error: (...) pixels, root of the weighted mean square over the cameras that were used.
+        used: (cameras, ...) bool, whether the camera took part in the point.
+    """
+
+    points: Array
+    covariance: Array
+    reprojection_error: Array
+    used: Array
+
+
+def triangulate_points(
+    cameras: Sequence[Camera], xy: Array, weights: Array | None = None, noise: Array | float = 1.0
+) -> Triangulation:
+    """The points of least squared reprojection error over all cameras that see them.
+
+    Minimises ``sum_c w_c |project_c(X) - xy_c|^2 / noise_c^2`` for every point on its own, from the linear solution.
+
+    Args:
+        cameras: C calibrated cameras.
+        xy: (C, ..., 2) pixels, numpy or torch on any device; NaN where a camera does not see the point. The work is
+            done in their precision: float32 is good to about 0.0002 pixels.
+        weights: (C, ...) of 0 or more, the reciprocal of an observation's variance relative to the others'; 0 and NaN
+            leave it out. None weighs all the same.
+        noise: pixels, standard deviation of an observation of weight 1 along an axis; broadcast to (C, ...).
+
+    Returns:
+        The points, of the same kind (numpy or torch) as ``xy``.
+
+    Raises:
+        ShapeError: fewer than two cameras, or shapes that do not fit.
+    """
+    return in_chunks(cameras, xy, weights, noise, lambda rig, rays: conclude(rig, rays, minimise(rig, rays)))
+
+
+Work = Callable[["RigArrays", "Rays"], Triangulation]
+
+
+def in_chunks(
+    cameras: Sequence[Camera], xy: Array, weights: Array | None, noise: Array | float, work: Work
+) -> Triangulation:
+    """Run ``work`` on the rays of all points, some at a time, and put its results together.
+
+    Raises:
+        ShapeError: fewer than two cameras, or shapes that do not fit.
+    """
+    xp = array_namespace(xy)
+    pixels, flat_weights, variance = _flatten(xp, len(cameras), xy, weights, noise)
+    count = pixels.shape[1]
+    shape = tuple(xy.shape[1:-1])
+    like = pixels[:0, :0]
+    rig = RigArrays(cameras, like)
+    outputs = Triangulation(
+        points=_empty_like(like, (count, 3)),
+        covariance=_empty_like(like, (count, 3, 3)),
+        reprojection_error=_empty_like(like, (count,)),
+        used=_empty_like(like > 0, (len(cameras), count)),
+    )
+    size = max(1, CHUNK // len(cameras))
+    with np.errstate(all="ignore"):
+        for start in range(0, count, size):
+            part = slice(start, start + size)
+            weight = 1 / (variance if isinstance(variance, float) else variance[:, part])
+            if flat_weights is not None:
+                weight = flat_weights[:, part] * weight
+            found = work(rig, make_rays(cameras, pixels[:, part], weight))
+            for whole, values in zip(outputs[:3], found[:3], strict=True):
+                whole[part] = values
+            outputs.used[:, part] = found.used
+    results = [array.reshape(*shape, *array.shape[1:]) for array in outputs[:3]]
+    return Triangulation(*results, outputs.used.reshape(len(cameras), *shape))
+
+
+def _empty_like(array: Array, shape: tuple[int, ...]) -> Array:
+    return np.empty(shape, array.dtype) if isinstance(array, np.ndarray) else array.new_empty(shape)
+
+
+def _flatten(
+    xp: Any, cameras: int, xy: Array, weights: Array | None, noise: Array | float
+) -> tuple[Array, Array | None, Array | float]:
+    """Pixels (C, n, 2), weights (C, n) and the noise's variance, one number or (C, n)."""
+    if cameras < 2:
+        raise ShapeError(f"triangulation needs two cameras or more, not {cameras}")
+    shape = tuple(xy.shape)
+    if len(shape) < 3 or shape[0] != cameras or shape[-1] != 2:
+        raise ShapeError(f"xy must be ({cameras} cameras, ..., 2), not {shape}")
+    if weights is not None and tuple(weights.shape) != shape[:-1]:
+        raise ShapeError(f"weights must be {shape[:-1]}, not {tuple(weights.shape)}")
+    if xp is np and xy.dtype not in (np.float32, np.float64):
+        xy = xy.astype(np.float64)
+    variance: Array | float = float(noise) ** 2 if isinstance(noise, int | float) else noise * noise
+    if not isinstance(variance, float):
+        try:
+            variance = xp.broadcast_to(variance, shape[:-1]).reshape(cameras, -1)
+        except (ValueError, RuntimeError) as error:
+            raise ShapeError(f"noise must be one number or fit {shape[:-1]}, not {tuple(noise.shape)}") from error
+    return xy.reshape(cameras, -1, 2), None if weights is None else weights.reshape(cameras, -1), variance
+
+
+class RigArrays:
+    """The constant arrays of C cameras, in a world whose origin lies amid them.
+
+    Attributes:
+        centre: (3, 1) the origin, metres.
+        projection: (3 C, 4) the cameras' ``[R | t]``, the first rows of all, then the second, then the third.
+        normals: (9, 6 C) makes the normal equations of ``features``: six entries of the matrix, three on the right.
+        gradients: (3, 3 C) makes the gradient of weighted errors, and of their product with the ray.
+    """
+
+    def __init__(self, cameras: Sequence[Camera], like: Array) -> None:
+        centre = np.mean([camera.centre for camera in cameras], axis=0)
+        rows = np.stack([np.column_stack([camera.R, camera.R @ centre + camera.t]) for camera in cameras], axis=1)
+        first, second, third = rows  # (C, 4) each
+
+        def normal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+            """(9, C): the upper triangle of the left 3x3 of ``a b^T + b a^T``, row by row, and its fourth column."""
+            product = a[:, :, None] * b[:, None, :]
+            product = product + product.transpose(0, 2, 1)
+            return np.concatenate([product[:, [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2]], product[:, :3, 3]], axis=1).T
+
+        normals = [
+            normal(first, first) / 2, normal(first, second), normal(second, second) / 2,
+            -normal(first, third), -normal(second, third), normal(third, third) / 2,
+        ]  # fmt: skip
+        gradients = np.concatenate([first, second, -third])[:, :3].T
+
+        def convert(array: np.ndarray) -> Array:
+            return _convert(array, like)
+
+        self.count = len(cameras)
+        self.centre = convert(centre[:, None])
+        self.projection = convert(rows.reshape(-1, 4))
+        self.normals = convert(np.concatenate(normals, axis=1))
+        self.gradients = convert(gradients)
+
+    def project(self, points: Array) -> Array:
+        """(3, C, n) coordinates in each camera of points (3, n)."""
+        local = _product(self.projection[:, :3], points) + self.projection[:, 3:]
+        return local.reshape(3, self.count, -1)
+
+
+def _product(matrix: Array, columns: Array) -> Array:
+    """``matrix @ columns`` for a small matrix and many columns.
+
+    Block by block, because OpenBLAS would split the whole among threads (above 2^18 multiplications), whose waiting
+    for each other takes longer than the product, and far longer on a machine that is busy.
+    """
+    if not isinstance(columns, np.ndarray):
+        return matrix @ columns
+    result = np.empty((len(matrix), columns.shape[1]), columns.dtype)
+    block = max(1, (1 << 18) // matrix.size)
+    for start in range(0, columns.shape[1], block):
+        part = slice(start, start + block)
+        np.matmul(matrix, columns[:, part], out=result[:, part])
+    return result
+
+
+def _convert(array: np.ndarray, like: Array) -> Array:
+    """An array of the kind, precision and device of another."""
+    if isinstance(like, np.ndarray):
+        return np.ascontiguousarray(array, dtype=like.dtype)
+    return like.new_tensor(array)
+
+
+class State(NamedTuple):
+    """Points during the minimisation.
+
+    Attributes:
+        points: (3, n) from the rig's centre.
+        cost: (n,) the weighted sum of squares; infinite behind a camera that is used.
+        normal: (6, n) the symmetric matrix of the normal equations, its upper triangle row by row.
+        gradient: (3, n) half the gradient of the cost.
+        nearness: (n,) one over the distance of the nearest camera.
+    """
+
+    points: Array
+    cost: Array
+    normal: Array
+    gradient: Array
+    nearness: Array
+
+    def select(self, points: Array) -> State:
+        """The points of the given indices (k,)."""
+        return State(*(array[..., points] for array in self))
+
+    def store(self, part: State, at: Array) -> None:
+        """Replace the points of the given indices."""
+        for array, values in zip(self, part, strict=True):
+            array[..., at] = values
+
+
+def minimise(rig: RigArrays, rays: Rays, start: Array | None = None) -> State:
+    """The points of least cost, by Gauss-Newton with damping where a step would not lower the cost.
+
+    Args:
+        rig: the cameras.
+        rays: what they saw.
+        start: (3, n) where to start; None for the linear solution.
+    """
+    xp = array_namespace(rays.x)
+    state = evaluate(rig, rays, linear_solution(rig, rays) if start is None else start)
+    damping = xp.zeros_like(state.cost)
+    floor = FINEST**2 * rays.weight.sum(0)
+    result = at = None
+    for _ in range(MOST_STEPS):
+        step = solve(state.normal, state.gradient, damping)
+        gain = (step * state.gradient).sum(0)
+        # What a step leaves undone is smaller than the step by its length over the distance of the nearest camera.
+        left = 4 * gain * (step * step).sum(0) * state.nearness**2
+        done = state._replace(points=state.points - step, cost=state.cost - gain)
+        if at is None:
+            result = done
+        else:
+            result.store(done, at)
+        # NaN compares as false: a point without a solution is done.
+        going = (left > TOLERANCE * state.cost + floor) | (xp.isinf(state.cost) & (damping < 1e3))
+        chosen = xp.where(going)[0]
+        if len(chosen) == 0:
+            return result
+        at = chosen if at is None else at[chosen]
+        rays, state, step, floor = rays.select(chosen), state.select(chosen), step[:, chosen], floor[chosen]
+        trial = evaluate(rig, rays, state.points - step)
+        worse = xp.where(~(trial.cost < state.cost))[0]
+        trial.store(state.select(worse), worse)
+        damping = damping[chosen] * 0.1
+        damping[worse] = xp.clip(damping[worse] * 100, 0.01, None)
+        state = trial
+    result.store(state, at)
+    return result
+
+
+def linear_solution(rig: RigArrays, rays: Rays) -> Array:
+    """(3, n) points of least ``sum_c w_c |depth_c e_c|^2``, the error in the metric of pixels."""
+    normal = _product(rig.normals, features(rays.x, rays.y, rays.xx, rays.xy, rays.yy))
+    return solve(normal[:6], -normal[6:])
+
+
+def features(x: Array, y: Array, xx: Array, xy: Array, yy: Array, scale: Array | float = 1.0) -> Array:
+    """(6 C, n) of which normal equations are linear functions: a metric times ``scale``, its product with a ray, and
+    that with the ray again."""
+    result = _empty_like(xx, (6, *xx.shape))
+    for row, entry in zip(result, (xx, xy, yy), strict=False):
+        row[...] = entry * scale
+    result[3] = result[0] * x + result[1] * y
+    result[4] = result[1] * x + result[2] * y
+    result[5] = result[3] * x + result[4] * y
+    return result.reshape(-1, xx.shape[-1])
+
+
+def evaluate(rig: RigArrays, rays: Rays, points: Array) -> State:
+    """Cost and normal equations at points (3, n)."""
+    xp = array_namespace(points)
+    x, y, depth = rig.project(points)
+    behind = (rays.used & ~(depth > 0)).any(0)
+    # A camera that is not used weighs nothing, but 0 times infinity would.
+    inverse = rays.used / (depth + SMALLEST)
+    x, y = x * inverse, y * inverse
+    ex, ey = x - rays.x, y - rays.y
+    errors = _empty_like(x, (3, *x.shape))
+    errors[0] = rays.xx * ex + rays.xy * ey
+    errors[1] = rays.xy * ex + rays.yy * ey
+    cost = xp.where(behind, INFINITE, (errors[0] * ex + errors[1] * ey).sum(0))
+    errors[:2] *= inverse
+    errors[2] = errors[0] * x + errors[1] * y
+    return State(
+        points,
+        cost,
+        normal=_product(rig.normals[:6], features(x, y, rays.xx, rays.xy, rays.yy, inverse * inverse)),
+        gradient=_product(rig.gradients, errors.reshape(-1, x.shape[-1])),
+        nearness=inverse.max(0) if xp is np else inverse.amax(0),
+    )
+
+
+def invert(normal: Array, damping: Array | None = None) -> Array:
+    """(6, ...) the inverses of symmetric matrices (6, ...), by their cofactors; NaN where one is near singular."""
+    xp = array_namespace(normal)
+    # Products of three entries overflow float32 unless they are near 1.
+    scale = 3 / (normal[0] + normal[3] + normal[5])
+    a, b, c, d, e, f = normal * scale
+    if damping is not None:
+        growth = 1 + damping
+        a, d, f = a * growth, d * growth, f * growth
+    A, B, C = d * f - e * e, c * e - b * f, b * e - c * d
+    D, E, F = a * f - c * c, b * c - a * e, a * d - b * b
+    determinant = a * A + b * B + c * C
+    # 1 / trace of the inverse is at most the smallest eigenvalue, and at least a third of it.
+    sound = determinant > LEAST_CONDITION * (a + d + f) * (A + D + F)
+    return xp.stack([A, B, C, D, E, F]) * xp.where(sound, scale / determinant, NAN)
+
+
+def solve(normal: Array, right: Array, damping: Array | None = None) -> Array:
+    """(3, ...) the solutions of 3x3 equations: symmetric matrices (6, ...), right sides (3, ...)."""
+    xp = array_namespace(normal)
+    A, B, C, D, E, F = invert(normal, damping)
+    x, y, z = right
+    return xp.stack([A * x + B * y + C * z, B * x + D * y + E * z, C * x + E * y + F * z])
+
+
+def squared_errors(rig: RigArrays, rays: Rays, points: Array) -> Array:
+    """(C, n) weighted squared reprojection errors of points (3, n); infinite behind the camera, 0 where missing."""
+    xp = array_namespace(points)
+    x, y, depth = rig.project(points)
+    ex, ey = x / depth - rays.x, y / depth - rays.y
+    squares = ex * (rays.xx * ex + 2 * rays.xy * ey) + rays.yy * ey * ey
+    return xp.where((depth > 0) | ~rays.used, squares, INFINITE)
+
+
+def conclude(rig: RigArrays, rays: Rays, state: State) -> Triangulation:
+    """What is reported of the points of a chunk, (n, ...) each; ``rays`` holds the observations that were used."""
+    xp = array_namespace(state.points)
+    inverse = invert(state.normal)
+    good = xp.isfinite(state.cost + inverse[0]) & (rays.used.sum(0) >= 2)
+    unknown = xp.where(good, 0.0, NAN)
+    covariance = (inverse + unknown)[[0, 1, 2, 1, 3, 4, 2, 4, 5]].T
+    return Triangulation(
+        (state.points + rig.centre + unknown).T,
+        covariance.reshape(-1, 3, 3),
+        xp.sqrt(xp.clip(state.cost, 0, None) / rays.weight.sum(0)) + unknown,
+        rays.used & good,
+    )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lift3d.calibration.boards import Board
+from lift3d.calibration.observations import Observations
 from lift3d.calibration.parameters import rotations
 from lift3d.calibration.structure import BoardPoses
 from lift3d.geometry.cameras import Camera
@@ -167,3 +169,17 @@ def _visible(camera: Camera, board_poses: BoardPoses) -> np.ndarray:
     # Far outside the image a distorted projection can fold back into it.
     ahead = way @ camera.R[2] > 0.5 * np.linalg.norm(way, axis=-1)
     return inside & ((cosine > np.cos(FLATTEST)) & ahead)[:, None]
+
+
+def observations(scene: Scene) -> Observations:
+    """What the scene's cameras saw, as a reader of images gives it."""
+    moments = scene.xy.shape[1]
+    columns, rows = scene.corners
+    return Observations(
+        board=Board("chessboard", (columns + 1, rows + 1), scene.square),
+        cameras=scene.rig.names,
+        image_sizes=tuple(camera.image_size or (0, 0) for camera in scene.rig),
+        xy=scene.xy,
+        frames=tuple(range(moments)),
+        images=(moments,) * len(scene.rig),
+    )

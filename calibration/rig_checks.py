@@ -1,0 +1,167 @@
+"""What can be wrong between the cameras of a calibrated rig."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lift3d.calibration.camera_checks import diagonal, found
+from lift3d.calibration.findings import LIMITS, Finding, Severity
+from lift3d.calibration.held_out import HeldOut
+from lift3d.calibration.measures import Alone, image_errors, relative_turns, shared_moments, step_share, strongest_links
+from lift3d.calibration.mirrored import mirrored_cameras
+from lift3d.calibration.solution import Solution
+from lift3d.calibration.uncertainty import ExpectedError, position_covariance
+
+# A single step that explains this share of how a camera's direction varies is a camera that was moved; turns that just
+# scatter reach 0.3.
+STEP, LEAST_STEPS = 0.5, 10
+# Errors of single images smaller than this part of the diagonal are not worth a word.
+ALONE = 2e-4
+
+
+def check_rig(solution: Solution, alone: Alone, expected: ExpectedError | None) -> Iterator[Finding]:
+    """All findings about the rig: links between cameras, contradictions, and the error that is to be expected.
+
+    Args:
+        solution: the calibration.
+        alone: the board as each camera has it (``fit_alone``).
+        expected: of the capture volume; None for cameras that make no rig.
+    """
+    if expected is not None:
+        yield from _contradictions(solution, alone)
+        yield from _links(solution)
+        yield from _expected(solution, expected)
+    if not solution.metadata.get("converged", True):
+        yield Finding(
+            "not_converged",
+            Severity.DOUBTFUL,
+            (),
+            "the adjustment did not come to rest",
+            "Something contradicts itself: look at the findings and the images with the largest errors.",
+        )
+
+
+def check_held_out(solution: Solution, held_out: HeldOut) -> Iterator[Finding]:
+    """Cameras that fit their own images better than others, and single images on which the lens model hangs."""
+    for camera, ratio, out, fitted in zip(
+        solution.rig, held_out.ratios(), held_out.image_rmse, held_out.image_fitted_rmse, strict=True
+    ):
+        one = (camera.name,)
+        worse = list(
+            found(
+                "held_out",
+                float(ratio),
+                one,
+                f"images that the calibration was not made from are off {ratio:.1f} times as much as the others: it "
+                "follows single images",
+                "Film more images, and every part of the image more than once.",
+            )
+        )
+        yield from worse
+        hanging = out > LIMITS["held_out"].redo * np.maximum(fitted, ALONE * diagonal(camera))
+        if hanging.any() and not worse:
+            moments = ", ".join(str(solution.observations.frames[moment]) for moment in np.flatnonzero(hanging)[:6])
+            yield Finding(
+                "single_images",
+                Severity.NOTE,
+                one,
+                f"parts of the image have the board of one image only ({moments}); without it they would be off by "
+                f"{np.max(out[hanging]):.0f} px",
+                "Film every part of the image more than once.",
+            )
+
+
+def _links(solution: Solution) -> Iterator[Finding]:
+    names = solution.rig.names
+    for a, b, shared in strongest_links(shared_moments(solution)):
+        moments = f"{shared} moment{'s' if shared != 1 else ''}"
+        yield from found(
+            "link",
+            shared,
+            (names[a], names[b]),
+            f"the two are held together by only {moments} at which both saw the board",
+            f"Film the board where both {names[a]} and {names[b]} see it, 10 moments or more, turned between the two.",
+        )
+
+
+def _contradictions(solution: Solution, alone: Alone) -> Iterator[Finding]:
+    cameras = solution.rig.cameras
+    together = image_errors(solution)
+    shared = np.isfinite(alone.errors).sum(axis=0) >= 2
+    apart = np.sqrt(np.maximum(np.square(together) - np.square(alone.errors), 0.0))
+    apart[:, ~shared] = np.nan
+    size = np.array([np.median(own[np.isfinite(own)]) if np.isfinite(own).any() else np.nan for own in apart])
+    percent = 100 * size / [diagonal(camera) for camera in cameras]
+    beyond = [index for index in range(len(cameras)) if LIMITS["disagreement"].severity(float(percent[index]))]
+    if not beyond:
+        return
+    if mirrored := mirrored_cameras(alone.poses):
+        yield Finding(
+            "mirrored",
+            Severity.REDO,
+            tuple(solution.rig.names[index] for index in mirrored),
+            "its images seem to be mirrored" if len(mirrored) == 1 else "images of one or more of these are mirrored",
+            "Switch off mirroring (a self view) in the recording program, or flip these videos, and calibrate again.",
+        )
+        return
+    for index in beyond:
+        name, pixels = cameras[index].name, size[index]
+        moments, turns = relative_turns(solution, alone, index)
+        share, step = step_share(turns) if len(turns) >= LEAST_STEPS else (0.0, 0)
+        if share > STEP:
+            before, after = (solution.observations.frames[moments[i]] for i in (step - 1, step))
+            yield from found(
+                "disagreement",
+                float(percent[index]),
+                (name,),
+                f"it seems to have moved between moment {before} and {after}: the board is {pixels:.1f} px from where "
+                "the other cameras have it, and by itself it fits",
+                "Fix the camera firmly, and film all of the board again.",
+            )
+            continue
+        yield from found(
+            "disagreement",
+            float(percent[index]),
+            (name,),
+            f"by itself it fits, but the board is {pixels:.1f} px from where the other cameras have it: the cameras "
+            "may not be synchronous, or they moved",
+            "Check that images of one number show the same instant; synchronise the recordings, or hold the board "
+            "still for each image. Fix the cameras firmly.",
+        )
+
+
+def _expected(solution: Solution, expected: ExpectedError) -> Iterator[Finding]:
+    if not len(expected.points):
+        yield Finding(
+            "volume",
+            Severity.REDO,
+            (),
+            "no two cameras see the same place where the board was",
+            "Point the cameras at the same place and film the board there.",
+        )
+        return
+    middle = np.median(expected.points, axis=0)
+    distances = {camera.name: float(np.linalg.norm(camera.centre - middle)) for camera in solution.rig}
+    for name, distance in distances.items():
+        off = float(np.sqrt(np.trace(position_covariance(solution, name))))
+        known = np.isfinite(off)
+        yield from found(
+            "position",
+            100 * off / distance,
+            (name,),
+            f"its place is known only to {1000 * off:.0f} mm" if known else "the images do not tell where it stands",
+            "Film more moments at which it and its neighbours see the board together, near and far.",
+        )
+    away = float(np.median(list(distances.values())))
+    off = float(np.median(expected.shape_mm())) / 1000
+    yield from found(
+        "volume",
+        100 * off / away,
+        (),
+        f"3D points will be off by {1000 * off:.0f} mm because of the calibration alone"
+        if np.isfinite(off)
+        else "how wrong 3D points will be cannot be said: some camera is not determined",
+        "Film more moments that several cameras see, with the board all over the volume, near and far.",
+    )

@@ -209,7 +209,7 @@ class _Problem:
             by_structure = state.structure.derivatives(groups, projection.by_point)
             J = np.concatenate([projection.by_camera, by_structure, residual[..., None]], axis=-1)
             J = np.where(root > 0, root * np.nan_to_num(J), 0.0)
-            J = J.reshape(len(groups), -1, J.shape[-1])
+            J = J.reshape(len(groups), 2 * residual.shape[1], J.shape[-1])
             blocks = J.mT @ J
             k = len(names)
             U[columns, columns] += blocks[:, :k, :k].sum(axis=0)

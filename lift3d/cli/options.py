@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary on stdout.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
 Format = Annotated[
-    str | None, typer.Option("--format", metavar="NAME", help="The 2D format, where it is not detected.")
+    str | None, typer.Option("--format", metavar="NAME", help="The format, where it is not detected.")
 ]
 FrameRate = Annotated[
     float | None, typer.Option("--fps", metavar="HZ", help="Frames per second, where the file does not say.")
@@ -56,7 +56,9 @@ def read_camera(text: str) -> Camera:
     """The camera that ``RIG`` or ``RIG:NAME`` names; the name is needed where the rig has more than one."""
     from lift3d.io.rigs import read_rig
 
-    path, _, name = (text, "", "") if Path(text).exists() or ":" not in text else text.rpartition(":")
+    # A name follows a single colon: two of them, as in cameras.h5::S1, belong to the path.
+    match = None if Path(text).exists() else re.fullmatch(r"(.*[^:]):([^:]+)", text)
+    path, name = match.groups() if match else (text, "")
     rig = read_rig(path)
     if not name and len(rig) > 1:
         raise CameraError(f"{path} has several cameras; say {path}:NAME with one of {', '.join(rig.names)}")

@@ -56,6 +56,8 @@ class Camera:
             raise CameraError(
                 f"{where}: K must be a finite 3x3 matrix with positive focal lengths, not {self.K.tolist()}"
             )
+        if self.K[2].tolist() != [0, 0, 1] or self.K[1, 0] != 0:
+            raise CameraError(f"{where}: K must be [[fx, skew, cx], [0, fy, cy], [0, 0, 1]], not {self.K.tolist()}")
         if self.R.shape != (3, 3) or not np.allclose(self.R @ self.R.T, np.eye(3), atol=1e-4):
             raise CameraError(f"{where}: R is not orthonormal")
         if np.linalg.det(self.R) < 0:
@@ -104,7 +106,8 @@ class Camera:
     @property
     def centre(self) -> np.ndarray:
         """(3,) the camera's place in the world, metres."""
-        return -self.R.T @ self.t
+        centre: np.ndarray = -self.R.T @ self.t
+        return centre
 
     def to_dict(self) -> dict[str, Any]:
         """The camera as JSON values."""

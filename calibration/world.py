@@ -129,7 +129,7 @@ def world_from_board(R: np.ndarray, t: np.ndarray, rig: Rig) -> WorldChange:
     heights = np.array([(camera.centre - t) @ R[:, 2] for camera in rig])
     up = 1.0 if heights.sum() > 0 else -1.0
     Q = np.diag([1.0, up, up]) @ R.T
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     if below := [camera.name for camera, height in zip(rig, up * heights, strict=True) if height < 0]:
         warnings = (
             f"with the board as the floor, cameras {', '.join(below)} are below it: did the board lie on the floor?",
@@ -157,8 +157,8 @@ def world_from_points(
     names = [name for name in measured if name in present]
     wanted = np.array([measured[name] for name in names], dtype=np.float64).reshape(-1, 3)
     points = np.array([present[name] for name in names], dtype=np.float64).reshape(-1, 3)
-    known = np.isfinite(wanted).all(axis=1) & np.isfinite(points).all(axis=1)
-    names = [name for name, good in zip(names, known, strict=True) if good]
+    known = np.atleast_1d(np.isfinite(np.hstack([wanted, points])).all(axis=-1))
+    names = [name for name, good in zip(names, known.tolist(), strict=True) if good]
     wanted, points = wanted[known], points[known]
     if len(names) < 3:
         raise CameraError(
@@ -264,7 +264,7 @@ def _joint_mean(poses: Poses3D, *choices: tuple[str, ...]) -> np.ndarray | None:
     for joints in choices:
         if all(joint in poses.skeleton.joints for joint in joints):
             chosen = poses.xyz[:, :, [poses.skeleton.index(joint) for joint in joints]]
-            return chosen.astype(np.float64).mean(axis=2)
+            return np.asarray(chosen.astype(np.float64).mean(axis=2))
     return None
 
 
@@ -295,7 +295,7 @@ def _standing_feet(poses: Poses3D, up: np.ndarray) -> np.ndarray:
         if joint in poses.skeleton.joints
     ]
     points = np.stack(soles, axis=2).reshape(-1, len(soles), 3)
-    points = points[np.isfinite(points).all(axis=2).any(axis=1)]
+    points = points[np.isfinite(points @ up).any(axis=-1)]
     lowest = np.nanargmin(points @ up, axis=1)
     feet: np.ndarray = points[np.arange(len(points)), lowest]
     return feet

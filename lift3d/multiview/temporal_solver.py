@@ -1,0 +1,286 @@
+"""The motion of one person that explains what all cameras saw, moves smoothly and keeps its bones.
+
+Over the points x of all joints and frames it minimises
+
+    sum_(camera, joint, frame) rho(c |pixels(x) - seen|^2 / noise^2)
+        + sum_(joint, frame) |x_t - 2 x_(t+1) + x_(t+2)|^2 / q
+        + sum_(bone, frame) (|x_b - x_a| - L)^2 / s^2
+
+with the confidence c, by Gauss-Newton steps with weights for rho. Nothing needs tuning: the noise in pixels and q, the
+variance of a joint's acceleration about each moment, are those that make the recording most likely (EM; A. Dempster,
+N. Laird and D. Rubin, J. Royal Stat. Soc. B 39(1), 1977). What EM needs to know of the points' uncertainty it reads
+off one draw from their joint distribution: a random right side of the normal equations, solved along with the step
+(G. Papandreou and A. Yuille, "Gaussian sampling by local perturbations", NIPS 2010).
+
+Without bones every joint is a chain of its own (``block_banded``); the bones tie the chains, and conjugate gradients
+with the chains as preconditioner take care of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from lift3d.geometry.rays import Rays
+from lift3d.geometry.triangulation import RigArrays, evaluate, squared_errors
+from lift3d.multiview.block_banded import BandedChains, second_differences, spread_differences
+from lift3d.multiview.bone_lengths import Bones, BoneTerms
+
+# An observation this many standard deviations away counts half; gross errors count nothing.
+TRUSTED = 3.5
+# The exponential of more is not needed.
+MOST_DOUBT = 50.0
+# The median of the squared length of a 2D normal vector, in units of its variance along an axis.
+MEDIAN_SQUARE = 1.386
+# Pixels: no detector is better than this.
+LEAST_NOISE = 0.1
+# Metres: a point is held at its place this loosely, for the case that nothing else holds it.
+ANCHOR = 10.0
+# The acceleration of a moment is averaged over this many seconds, and drawn to the clip's own as if that had been
+# seen over PRIOR_FRAMES frames.
+MOMENT = 0.25
+PRIOR_FRAMES = 2.0
+# Metres per frame squared: the least standard deviation of an acceleration.
+LEAST_ACCELERATION = 1e-5
+CONJUGATE_STEPS = 5
+NOISE_FRAMES = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class MotionLevels:
+    """What holds for a person over a whole clip.
+
+    Attributes:
+        noise: (joints,) pixels, standard deviation of a keypoint of confidence 1 along an axis.
+        acceleration: (joints,) metres per frame squared, standard deviation of an axis of the second difference.
+        bones: the bones, None to leave them free.
+        tied: (joints,) the share of a joint's variance that remains when its bones are known.
+        steady: whether ``acceleration`` holds for every moment alike, and is not adapted to it.
+    """
+
+    noise: np.ndarray
+    acceleration: np.ndarray
+    bones: Bones | None
+    tied: np.ndarray
+    steady: bool = False
+
+
+class Step(NamedTuple):
+    """One Gauss-Newton step.
+
+    Attributes:
+        trusted: as TRUSTED; more in the first steps, when the points are not yet where they belong.
+        bones: whether the bones take part.
+    """
+
+    trusted: float = TRUSTED
+    bones: bool = False
+
+
+class Window(NamedTuple):
+    """A stretch of one person's motion.
+
+    Attributes:
+        rays: what C cameras saw, (C, joints * frames) with the frames of a joint side by side.
+        points: (joints, frames, 3) where to start, metres from the rig's centre.
+        known: (joints, frames) bool, whether the point is asked for.
+        tied: (joints, frames - 2) bool, whether three frames that follow each other are one motion.
+        frames: (frames,) numbers of the frames in the clip.
+        fps: frames per second.
+    """
+
+    rays: Rays
+    points: np.ndarray
+    known: np.ndarray
+    tied: np.ndarray
+    frames: np.ndarray
+    fps: float
+
+
+class Solution(NamedTuple):
+    """The motion in a window.
+
+    Attributes:
+        points: (joints, frames, 3) metres from the rig's centre.
+        levels: as given, or as learned.
+        covariance: (joints, frames, 3, 3) square metres.
+        squares: (C, joints, frames) squared reprojection errors, pixels; 0 where nothing was seen.
+        trust: (C, joints, frames) from 0 to 1, how much of the observation is believed; 0 where nothing was seen.
+    """
+
+    points: np.ndarray
+    levels: MotionLevels
+    covariance: np.ndarray
+    squares: np.ndarray
+    trust: np.ndarray
+
+
+def solve_window(
+    rig: RigArrays, window: Window, levels: MotionLevels, steps: Sequence[Step], learn: bool = False
+) -> Solution:
+    """Minimise over the points of a window.
+
+    Args:
+        rig: the cameras.
+        window: what they saw.
+        levels: what is known of the clip.
+        steps: what to do in turn.
+        learn: whether the levels are learned from the window.
+    """
+    return _Minimisation(rig, window, levels, learn).run(steps)
+
+
+class _Minimisation:
+    def __init__(self, rig: RigArrays, window: Window, levels: MotionLevels, learn: bool) -> None:
+        self.rig, self.window, self.levels, self.learn = rig, window, levels, learn
+        self.points = window.points
+        self.sample = np.zeros_like(self.points)
+        self.q = np.broadcast_to((levels.acceleration**2)[:, None], window.tied.shape)
+
+    def run(self, steps: Sequence[Step]) -> Solution:
+        window = self.window
+        for step in steps:
+            information, gradient, squares, trust = self.observe(step.trusted)
+            bones = (
+                BoneTerms(self.levels.bones, self.points, window.known) if step.bones and self.levels.bones else None
+            )
+            self.move(information, gradient, bones)
+            # A sample that knows of the bones costs as much as the step, and is drawn only to learn from.
+            if bones is None or self.learn:
+                self.update_acceleration()
+            if self.learn:
+                self.update_noise(information, squares, trust)
+                if bones is not None:
+                    assert self.levels.bones is not None
+                    self.levels = replace(
+                        self.levels, bones=self.levels.bones.learn(self.points, window.known, self.sample)
+                    )
+        information, _, squares, trust = self.observe(TRUSTED)
+        covariance = BandedChains(information, self.stiffness()).covariances()
+        if self.learn:
+            self.update_tied(covariance)
+        covariance *= self.levels.tied[:, None, None, None]
+        return Solution(self.points, self.levels, covariance, squares, trust)
+
+    def observe(self, trusted: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Information (6, joints, frames) and descent (joints, frames, 3), squared errors and trust (C, ...)."""
+        joints, frames = self.window.known.shape
+        points = np.ascontiguousarray(self.points.reshape(-1, 3).T)
+        rays = self.window.rays
+        squares = squared_errors(self.rig, rays, points).reshape(-1, joints, frames)
+        variance = self.levels.noise[:, None] ** 2
+        # The probability that the observation is no gross error, if those are as likely at TRUSTED as true ones.
+        doubt = np.exp(np.minimum((squares / variance - trusted**2) / 2, MOST_DOUBT))
+        trust = rays.used.reshape(squares.shape) / (1 + doubt)
+        weight = (trust / variance).reshape(len(squares), -1)
+        state = evaluate(self.rig, Rays(rays.x, rays.y, *(part * weight for part in rays[2:6]), rays.used), points)
+        information = state.normal.reshape(6, joints, frames)
+        information[[0, 3, 5]] += 1 / ANCHOR**2
+        gradient = -state.gradient.T.reshape(joints, frames, 3)
+        return information, gradient, squares, trust
+
+    def stiffness(self) -> np.ndarray:
+        """(joints, frames - 2) the weights of the second differences."""
+        return np.asarray(self.window.tied / self.q)
+
+    def move(self, information: np.ndarray, gradient: np.ndarray, bones: BoneTerms | None) -> None:
+        """Move the points, and draw one sample of their error."""
+        stiffness = self.stiffness()
+        smooth = stiffness[..., None]
+        right = gradient - spread_differences(second_differences(self.points) * smooth)
+        noise = _multiply_root(information, _noise(0, self.window.frames, len(self.points)))
+        noise += spread_differences(_noise(1, self.window.frames[:-2], len(self.points)) * np.sqrt(smooth))
+        if bones is None:
+            chains = BandedChains(information, stiffness)
+            step, self.sample = chains.solve(np.stack([right, noise]))
+        else:
+            chains = BandedChains(bones.add_blocks(information), stiffness)
+            right += bones.gradient()
+            step = _conjugate_gradients(chains, bones, right, np.zeros_like(right))
+            if self.learn:
+                noise += bones.spread(_noise(2, self.window.frames, len(bones.rows))[..., 0])
+                self.sample = _conjugate_gradients(chains, bones, noise, self.sample)
+        self.points = self.points + step
+
+    def update_acceleration(self) -> None:
+        """The acceleration about each moment: what is seen of it, and what of it may have been smoothed away."""
+        from scipy.ndimage import uniform_filter1d
+
+        if self.levels.steady or not self.window.tied.any():
+            return
+        tied = self.window.tied
+        square = second_differences(self.points) ** 2 + second_differences(self.sample) ** 2
+        energy = np.where(tied, square.mean(-1), 0.0)
+        if self.learn:
+            mean = energy.sum(-1) / np.maximum(tied.sum(-1), 1)
+            self.levels = replace(self.levels, acceleration=np.maximum(np.sqrt(mean), LEAST_ACCELERATION))
+        width = max(3, round(MOMENT * self.window.fps))
+        near = uniform_filter1d(energy, width, axis=-1, mode="constant") * width
+        count = uniform_filter1d(tied.astype(float), width, axis=-1, mode="constant") * width
+        clip = self.levels.acceleration[:, None] ** 2
+        self.q = np.maximum((near + PRIOR_FRAMES * clip) / (count + PRIOR_FRAMES), LEAST_ACCELERATION**2)
+
+    def update_noise(self, information: np.ndarray, squares: np.ndarray, trust: np.ndarray) -> None:
+        """The noise of each joint: the errors' median, and what of it the points have followed."""
+        noise = self.levels.noise.copy()
+        xx, xy, xz, yy, yz, zz = information
+        x, y, z = np.moveaxis(self.sample, -1, 0)
+        followed = xx * x * x + yy * y * y + zz * z * z + 2 * (xy * x * y + xz * x * z + yz * y * z)
+        for joint in range(len(noise)):
+            use = trust[:, joint] > 0.01
+            if use.any():
+                median = np.median(squares[:, joint][use]) / MEDIAN_SQUARE
+                share = followed[joint].sum() / (2 * trust[:, joint].sum())
+                noise[joint] = np.sqrt(median + noise[joint] ** 2 * min(share, 1.0))
+        self.levels = replace(self.levels, noise=np.maximum(noise, LEAST_NOISE))
+
+    def update_tied(self, covariance: np.ndarray) -> None:
+        known = self.window.known
+        free = np.where(known, np.trace(covariance, axis1=-2, axis2=-1), 0.0).sum(-1)
+        sampled = np.where(known, (self.sample**2).sum(-1), 0.0).sum(-1)
+        share = np.where(free > 0, sampled / np.where(free > 0, free, 1.0), 1.0)
+        self.levels = replace(self.levels, tied=np.clip(share, 0.2, 1.0))
+
+
+def _conjugate_gradients(chains: BandedChains, bones: BoneTerms, right: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """A few steps towards the solution of chains and bones together."""
+
+    def multiply(points: np.ndarray) -> np.ndarray:
+        return chains.multiply(points) + bones.multiply_across(points)
+
+    solution = start
+    residual = right - multiply(start) if start.any() else right
+    conditioned = chains.solve(residual)
+    direction, norm = conditioned, np.vdot(residual, conditioned)
+    for _ in range(CONJUGATE_STEPS):
+        if norm <= 0:
+            break
+        product = multiply(direction)
+        length = norm / np.vdot(direction, product)
+        solution = solution + length * direction
+        residual = residual - length * product
+        conditioned = chains.solve(residual)
+        norm, before = np.vdot(residual, conditioned), norm
+        direction = conditioned + norm / before * direction
+    return solution
+
+
+def _multiply_root(blocks: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Vectors (..., 3) times the lower Cholesky factors of symmetric blocks (6, ...)."""
+    xx, yx, zx, yy, zy, zz = blocks
+    a = np.sqrt(xx)
+    b, c = yx / a, zx / a
+    d = np.sqrt(np.maximum(yy - b * b, 0))
+    e = (zy - b * c) / np.maximum(d, 1e-12)
+    f = np.sqrt(np.maximum(zz - c * c - e * e, 0))
+    x, y, z = np.moveaxis(vectors, -1, 0)
+    return np.stack([a * x, b * x + d * y, c * x + e * y + f * z], axis=-1)
+
+
+def _noise(kind: int, frames: np.ndarray, chains: int) -> np.ndarray:
+    """(chains, frames, 3) standard normal numbers that depend on a frame's number only, whatever window it is in."""
+    table = np.random.default_rng([kind, chains]).standard_normal((chains, NOISE_FRAMES, 3))
+    return table[:, frames % NOISE_FRAMES]

@@ -75,6 +75,9 @@ LIMITS: dict[str, Limit] = {
     "disagreement": Limit(
         0.05, 0.3, False, "% of the image diagonal by which the other cameras have the board elsewhere; as reprojection"
     ),
+    "moved": Limit(
+        0.2, 1.0, False, "% of the image diagonal by which a turn of the camera shifts its image; single boards say 0.1"
+    ),
     "aspect": Limit(2.0, NEVER, False, "% between fx and fy; square pixels have 0"),
     "off_centre": Limit(10.0, NEVER, False, "% of the image width between principal point and middle; lenses have 0-5"),
     "blind": Limit(0.0, 10.0, False, "% of the image in which the lens model has no inverse: keypoints there are lost"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,9 @@ CELLS = (8, 6)
 LEAST_CORNERS = 4
 # The ends of an image: this share of its width and height.
 ENDS = 0.2
+# To see a camera turn takes this many moments, and this many on either side; of these, turns that lie this many times
+# farther off than the median one are none of the camera's.
+LEAST_SERIES, LEAST_SIDE, FAR_OFF = 10, 3, 4.0
 CORNER_NAMES = ("top left", "top right", "bottom left", "bottom right")
 
 
@@ -154,39 +158,55 @@ def fit_alone(solution: Solution) -> Alone:
     return Alone(tuple(poses), errors)
 
 
-def relative_turns(solution: Solution, alone: Alone, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """How a camera was turned, moment by moment, against the one that it shares most moments with.
+class Step(NamedTuple):
+    """A change at once in how two cameras stand to each other.
 
-    Returns:
-        The moments (n,), and the turns (n, 3) as rotation vectors, radians, from what the calibration has. Moments at
-        which the board was far off for one of the two are left out.
+    Attributes:
+        before, after: the moments between which it happened.
+        angle: by how much one was turned against the other, radians.
+        strength: the F statistic: how large the step is beside what the single moments scatter.
+    """
+
+    before: int
+    after: int
+    angle: float
+    strength: float
+
+
+def turn_between(solution: Solution, alone: Alone, a: int, b: int) -> Step | None:
+    """The moment at which one camera was most likely turned against another, None if they share too few to tell.
+
+    Moments at which the board was far off for one of the two are left out. The best place for one step in a series is
+    that which leaves least variance (E. S. Page's problem; D. M. Hawkins, "Testing a sequence of observations for a
+    shift in location", JASA 72, 1977).
     """
     from scipy.spatial.transform import Rotation
 
-    shared = shared_moments(solution)
-    np.fill_diagonal(shared, 0)
-    other = int(shared[index].argmax())
-    own, others = alone.poses[index], alone.poses[other]
-    moments = np.flatnonzero(np.isfinite(own.t).all(axis=-1) & np.isfinite(others.t).all(axis=-1))
-    if not moments.size:
-        return moments, np.empty((0, 3))
+    first, second = alone.poses[a], alone.poses[b]
+    moments = np.flatnonzero(np.isfinite(first.t).all(axis=-1) & np.isfinite(second.t).all(axis=-1))
+    if len(moments) < LEAST_SERIES:
+        return None
     cameras = solution.rig.cameras
-    turned = own.R[moments] @ others.R[moments].mT @ cameras[other].R @ cameras[index].R.T
-    vectors = Rotation.from_matrix(turned).as_rotvec()
-    off = np.linalg.norm(vectors - np.median(vectors, axis=0), axis=-1)
-    near = off <= 4 * np.median(off)
-    return moments[near], vectors[near]
-
-
-def step_share(values: np.ndarray) -> tuple[float, int]:
-    """How much of the variance of a series (n, d) one step explains (0 to 1), and the index at which it steps."""
-    total = np.square(values - values.mean(axis=0)).sum()
-    sums = values.cumsum(axis=0)
-    n = np.arange(1, len(values))[:, None]
-    before, after = sums[:-1] / n, (sums[-1] - sums[:-1]) / (len(values) - n)
-    between = (np.square(before - after).sum(axis=-1, keepdims=True) * n * (len(values) - n) / len(values)).ravel()
-    best = int(between.argmax())
-    return float(between[best] / max(total, 1e-300)), best + 1
+    turned = first.R[moments] @ second.R[moments].mT @ cameras[b].R @ cameras[a].R.T
+    turns = Rotation.from_matrix(turned).as_rotvec()
+    off = np.linalg.norm(turns - np.median(turns, axis=0), axis=-1)
+    near = off <= FAR_OFF * np.median(off)
+    moments, turns = moments[near], turns[near]
+    n = len(turns)
+    if n < LEAST_SERIES:
+        return None
+    at = np.arange(LEAST_SIDE, n - LEAST_SIDE + 1)
+    sums = turns.cumsum(axis=0)[at - 1]
+    change = (turns.sum(axis=0) - sums) / (n - at)[:, None] - sums / at[:, None]
+    explained = np.square(change).sum(axis=-1) * at * (n - at) / n
+    best = int(explained.argmax())
+    left = max(float(np.square(turns - turns.mean(axis=0)).sum() - explained[best]), 1e-300)
+    return Step(
+        before=int(moments[at[best] - 1]),
+        after=int(moments[at[best]]),
+        angle=float(np.linalg.norm(change[best])),
+        strength=float(explained[best]) / left * (n - 2),
+    )
 
 
 def _median_lengths(residuals: np.ndarray) -> np.ndarray:

@@ -105,15 +105,9 @@ def assess(solution: Solution) -> Quality:
         Its quality.
     """
     rig = solution.rig
-    expected = None
-    if len(rig) > 1 and solution.metadata.get("reference", "") is not None:
-        used = solution.used.any(axis=(0, 2))
-        expected = expected_error(solution, capture_volume(rig, solution.board_poses.world()[used]))
+    expected = expected_in_volume(solution)
     held_out = held_out_rmse(solution)
-    # What contradicts itself comes first: it is the cause of much of what follows.
-    findings = list(check_rig(solution, fit_alone(solution), expected))
-    findings += [finding for index in range(len(rig)) for finding in check_camera(solution, index)]
-    findings += check_held_out(solution, held_out)
+    findings = [*find(solution, expected), *check_held_out(solution, held_out)]
     findings.sort(key=lambda finding: -finding.severity)
     found, kept = images_found(solution), images_used(solution)
     return Quality(
@@ -127,6 +121,25 @@ def assess(solution: Solution) -> Quality:
         held_out=held_out,
         expected=expected,
     )
+
+
+def find(solution: Solution, expected: ExpectedError | None) -> list[Finding]:
+    """All findings but those of cross-validation: about the rig, then camera by camera.
+
+    Contradictions between cameras come first, being the cause of much of what follows.
+    """
+    findings = list(check_rig(solution, fit_alone(solution), expected))
+    for index in range(len(solution.rig)):
+        findings += check_camera(solution, index)
+    return findings
+
+
+def expected_in_volume(solution: Solution) -> ExpectedError | None:
+    """The expected error where the board was and two cameras see; None for cameras that make no rig."""
+    if len(solution.rig) < 2 or solution.metadata.get("reference", "") is None:
+        return None
+    used = solution.used.any(axis=(0, 2))
+    return expected_error(solution, capture_volume(solution.rig, solution.board_poses.world()[used]))
 
 
 def grouped(findings: Iterable[Finding]) -> list[list[Finding]]:

@@ -160,7 +160,7 @@ def test_the_volume_is_where_two_cameras_see():
     volume = capture_volume(scene.rig)
     assert (np.sum([sees(camera, volume) for camera in scene.rig], axis=0) >= 2).all()
     assert np.linalg.norm(axes_meet(scene.rig) - [0, 0, 1.1]) < 0.4
-    around = np.random.default_rng(0).uniform(-0.3, 0.3, (50, 3)) + [0, 0, 1.1]
+    around = np.random.default_rng(0).uniform(-0.3, 0.3, (50, 3)) + np.array([0, 0, 1.1])
     near = capture_volume(scene.rig, np.concatenate([around, np.full((2, 3), np.nan)]), count=300)
     assert 200 < len(near) < 400
     assert np.abs(near - [0, 0, 1.1]).max() < 0.45

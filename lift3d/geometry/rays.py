@@ -65,44 +65,58 @@ def make_rays(cameras: Sequence[Camera], pixels: Array, weight: Array | float) -
     rays = Rays(*(xp.empty_like(like) for _ in range(6)), like > 0)  # type: ignore[arg-type]
     for index, camera in enumerate(cameras):
         (fx, skew, cx), (_, fy, cy), _ = camera.K.tolist()
-        y = (pixels[index, :, 1] - cy) * (1 / fy)
-        x = (pixels[index, :, 0] - cx) * (1 / fx)
+        known = xp.isfinite(pixels[index, :, 0] + pixels[index, :, 1])
+        own = weight if isinstance(weight, float) else weight[index]
+        if not isinstance(own, float):
+            known = known & (own > 0)
+            own = xp.where(known, own, 0.0)
+        y = (xp.where(known, pixels[index, :, 1], cy) - cy) * (1 / fy)
+        x = (xp.where(known, pixels[index, :, 0], cx) - cx) * (1 / fx)
         if skew:
             x = x - skew / fx * y
-        x, y, lens = _undo_lens(camera, x, y)
-        own = weight if isinstance(weight, float) else weight[index]
-        known = xp.isfinite(x + y)
-        if not isinstance(weight, float):
-            known = known & (own > 0)
-        rays.x[index], rays.y[index] = xp.where(known, x, 0.0), xp.where(known, y, 0.0)
-        rays.used[index] = known
-        own = xp.where(known, own, xp.zeros_like(x))
+        x, y, lens, shown = _undo_lens(camera, x, y)
+        rays.x[index], rays.y[index] = x, y
+        rays.used[index] = known if shown is None else known & shown
         rays.weight[index] = own
-        if lens is None:
-            metric: tuple[Any, Any, Any] = fx * fx, fx * skew, skew * skew + fy * fy
-        else:
+        rays.weight[index] *= rays.used[index]
+        metric: tuple[Any, Any, Any] = fx * fx, fx * skew, skew * skew + fy * fy
+        if lens is not None:
             u_x, u_y, v_x, v_y = fx * lens.dxx, fx * lens.dxy, fy * lens.dxy, fy * lens.dyy
             if skew:
                 u_x, u_y = u_x + skew * lens.dxy, u_y + skew * lens.dyy
             metric = u_x * u_x + v_x * v_x, u_x * u_y + v_x * v_y, u_y * u_y + v_y * v_y
         for entry, value in zip(rays[2:5], metric, strict=True):
-            entry[index] = xp.where(known, own * value, 0.0)
+            entry[index] = rays.weight[index] * value
     return rays
 
 
-def _undo_lens(camera: Camera, x: Array, y: Array) -> tuple[Array, Array, Distorted | None]:
-    """Distorted points (n,) back on the plane z = 1, NaN where they cannot be, and the lens there (None: no lens).
+def _undo_lens(camera: Camera, x: Array, y: Array) -> tuple[Array, Array, Distorted | None, Array | None]:
+    """Distorted points (n,) back on the plane z = 1, the lens there (None: it does nothing), and whether it can show
+    the point (None: all); those that it cannot are 0.
 
     Newton's method from a polynomial that knows the lens nearly, which takes one step for most points; what it cannot
     do is left to ``lift3d.geometry.lenses.undistort``.
     """
     coefficients = camera.distortion.tolist()
+    if not (camera.fisheye or any(coefficients)):
+        return x, y, None, None
+    xp = array_namespace(x)
     if camera.fisheye:
         u, v = undistort(x, y, coefficients, fisheye=True)
-        return u, v, distort_with_derivatives(u, v, coefficients, fisheye=True)
-    if not any(coefficients):
-        return x, y, None
+    else:
+        u, v, lens, left = _newton(camera, x, y)
+        if len(left) == 0:
+            return u, v, lens, None
+        u[left], v[left] = undistort(x[left], y[left], coefficients)
+    shown = xp.isfinite(u)
+    u, v = xp.where(shown, u, 0.0), xp.where(shown, v, 0.0)
+    return u, v, distort_with_derivatives(u, v, coefficients, camera.fisheye), shown
+
+
+def _newton(camera: Camera, x: Array, y: Array) -> tuple[Array, Array, Distorted, Array]:
+    """The same for the rational model: points, the lens, and the indices of points that were not found."""
     xp = array_namespace(x)
+    coefficients = camera.distortion.tolist()
     s = x * x + y * y
     guess, *rest = _inverse_polynomial(tuple(coefficients), _widest(camera))
     for coefficient in rest:
@@ -116,12 +130,10 @@ def _undo_lens(camera: Camera, x: Array, y: Array) -> tuple[Array, Array, Distor
         step_x = (lens.dyy * dx - lens.dxy * dy) / determinant
         step_y = (lens.dxx * dy - lens.dxy * dx) / determinant
         u, v = u - step_x, v - step_y
-        open_ = (step_x * step_x + step_y * step_y > bound) | (determinant <= 0)
-        if not bool(open_.any()):
-            return u, v, lens
-    left = xp.where(open_)[0]
-    u[left], v[left] = undistort(x[left], y[left], coefficients)
-    return u, v, distort_with_derivatives(u, v, coefficients)
+        left = xp.where(~(step_x * step_x + step_y * step_y <= bound) | (determinant <= 0))[0]
+        if len(left) == 0:
+            break
+    return u, v, lens, left
 
 
 def _widest(camera: Camera) -> float:

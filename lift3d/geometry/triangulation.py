@@ -10,7 +10,9 @@ least-squares estimation of nonlinear parameters", SIAM J. 11(2), 1963 (damping)
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,10 +25,11 @@ from lift3d.geometry.rays import Rays, make_rays
 Array = Any  # a numpy array or a torch tensor; what goes in decides what comes out
 
 # Observations (cameras x points) worked on at a time: their intermediate arrays stay in the processor's cache.
-CHUNK = 1 << 16
+CHUNK = 1 << 17
 # A point is given up as seen along parallel rays where the smallest eigenvalue of its normal equations is below this
 # part of their trace: the rays then meet at less than about 0.1 degrees, and depth is as uncertain as it is long.
 LEAST_CONDITION = 1e-6
+MOST_CORES = 8  # more threads would wait for Python's lock
 MOST_STEPS = 10
 # The minimum is found when the next step would lower the sum of squares by less than this part of it (0.3 % of the
 # point's standard deviation), or by less than the square of FINEST pixels.
@@ -35,6 +38,7 @@ FINEST = 1e-4
 NAN = float("nan")
 INFINITE = float("inf")
 SMALLEST = 1e-30
+TRIANGLE = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 
 class Triangulation(NamedTuple):
@@ -101,19 +105,34 @@ def in_chunks(
         reprojection_error=_empty_like(like, (count,)),
         used=_empty_like(like > 0, (len(cameras), count)),
     )
-    size = max(1, CHUNK // len(cameras))
-    with np.errstate(all="ignore"):
-        for start in range(0, count, size):
-            part = slice(start, start + size)
-            weight = 1 / (variance if isinstance(variance, float) else variance[:, part])
-            if flat_weights is not None:
-                weight = flat_weights[:, part] * weight
+
+    def run(part: slice) -> None:
+        weight = 1 / (variance if isinstance(variance, float) else variance[:, part])
+        if flat_weights is not None:
+            weight = flat_weights[:, part] * weight
+        with np.errstate(all="ignore"):
             found = work(rig, make_rays(cameras, pixels[:, part], weight))
-            for whole, values in zip(outputs[:3], found[:3], strict=True):
-                whole[part] = values
-            outputs.used[:, part] = found.used
+        for whole, values in zip(outputs[:3], found[:3], strict=True):
+            whole[part] = values
+        outputs.used[:, part] = found.used
+
+    size = max(1, CHUNK // len(cameras))
+    parts = [slice(start, start + size) for start in range(0, count, size)]
+    if xp is np and len(parts) > 1 and (workers := _cores()) > 1:
+        # numpy works outside Python's lock, one core a thread.
+        with ThreadPoolExecutor(min(workers, len(parts))) as pool:
+            list(pool.map(run, parts))
+    else:
+        for part in parts:
+            run(part)
     results = [array.reshape(*shape, *array.shape[1:]) for array in outputs[:3]]
     return Triangulation(*results, outputs.used.reshape(len(cameras), *shape))
+
+
+def _cores() -> int:
+    """How many cores to use: those of the machine, or as many as OMP_NUM_THREADS allows."""
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return min(os.cpu_count() or 1, int(limit) if limit.isdecimal() else MOST_CORES)
 
 
 def _empty_like(array: Array, shape: tuple[int, ...]) -> Array:
@@ -161,7 +180,7 @@ class RigArrays:
             """(9, C): the upper triangle of the left 3x3 of ``a b^T + b a^T``, row by row, and its fourth column."""
             product = a[:, :, None] * b[:, None, :]
             product = product + product.transpose(0, 2, 1)
-            return np.concatenate([product[:, [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2]], product[:, :3, 3]], axis=1).T
+            return np.stack([*(product[:, i, j] for i, j in TRIANGLE), *product[:, :3, 3].T])
 
         normals = [
             normal(first, first) / 2, normal(first, second), normal(second, second) / 2,
@@ -207,6 +226,24 @@ def _convert(array: np.ndarray, like: Array) -> Array:
     return like.new_tensor(array)
 
 
+class Solution(NamedTuple):
+    """Points of least cost.
+
+    Attributes:
+        points: (3, n) from the rig's centre; NaN where there is no solution.
+        cost: (n,) the weighted sum of squares; infinite behind a camera that is used.
+        covariance: (6, n) the upper triangle, row by row.
+    """
+
+    points: Array
+    cost: Array
+    covariance: Array
+
+    def select(self, points: Array) -> Solution:
+        """The points of the given indices (k,)."""
+        return Solution(*(array[..., points] for array in self))
+
+
 class State(NamedTuple):
     """Points during the minimisation.
 
@@ -228,13 +265,14 @@ class State(NamedTuple):
         """The points of the given indices (k,)."""
         return State(*(array[..., points] for array in self))
 
-    def store(self, part: State, at: Array) -> None:
-        """Replace the points of the given indices."""
-        for array, values in zip(self, part, strict=True):
-            array[..., at] = values
+
+def store(whole: NamedTuple, part: NamedTuple, at: Array) -> None:
+    """Replace the points of the given indices in arrays (..., n) by those of arrays (..., k)."""
+    for array, values in zip(whole, part, strict=True):
+        array[..., at] = values
 
 
-def minimise(rig: RigArrays, rays: Rays, start: Array | None = None) -> State:
+def minimise(rig: RigArrays, rays: Rays, start: Array | None = None) -> Solution:
     """The points of least cost, by Gauss-Newton with damping where a step would not lower the cost.
 
     Args:
@@ -244,40 +282,39 @@ def minimise(rig: RigArrays, rays: Rays, start: Array | None = None) -> State:
     """
     xp = array_namespace(rays.x)
     state = evaluate(rig, rays, linear_solution(rig, rays) if start is None else start)
-    damping = xp.zeros_like(state.cost)
+    inverse = invert(state.normal)
+    step = multiply(inverse, state.gradient)
+    gain = (step * state.gradient).sum(0)
+    result = Solution(state.points - step, state.cost - gain, inverse)
+    damping = xp.zeros_like(gain)
     floor = FINEST**2 * rays.weight.sum(0)
-    result = at = None
+    at = None
     for _ in range(MOST_STEPS):
-        step = solve(state.normal, state.gradient, damping)
-        gain = (step * state.gradient).sum(0)
         # What a step leaves undone is smaller than the step by its length over the distance of the nearest camera.
         left = 4 * gain * (step * step).sum(0) * state.nearness**2
-        done = state._replace(points=state.points - step, cost=state.cost - gain)
-        if at is None:
-            result = done
-        else:
-            result.store(done, at)
         # NaN compares as false: a point without a solution is done.
-        going = (left > TOLERANCE * state.cost + floor) | (xp.isinf(state.cost) & (damping < 1e3))
+        going = (left > TOLERANCE * state.cost + floor) | (xp.isinf(state.cost) & (gain >= 0) & (damping < 1e3))
         chosen = xp.where(going)[0]
         if len(chosen) == 0:
-            return result
+            break
         at = chosen if at is None else at[chosen]
         rays, state, step, floor = rays.select(chosen), state.select(chosen), step[:, chosen], floor[chosen]
         trial = evaluate(rig, rays, state.points - step)
         worse = xp.where(~(trial.cost < state.cost))[0]
-        trial.store(state.select(worse), worse)
+        store(trial, state.select(worse), worse)
         damping = damping[chosen] * 0.1
         damping[worse] = xp.clip(damping[worse] * 100, 0.01, None)
         state = trial
-    result.store(state, at)
+        step = multiply(invert(state.normal, damping), state.gradient)
+        gain = (step * state.gradient).sum(0)
+        store(result, Solution(state.points - step, state.cost - gain, invert(state.normal)), at)
     return result
 
 
 def linear_solution(rig: RigArrays, rays: Rays) -> Array:
     """(3, n) points of least ``sum_c w_c |depth_c e_c|^2``, the error in the metric of pixels."""
     normal = _product(rig.normals, features(rays.x, rays.y, rays.xx, rays.xy, rays.yy))
-    return solve(normal[:6], -normal[6:])
+    return multiply(invert(normal[:6]), -normal[6:])
 
 
 def features(x: Array, y: Array, xx: Array, xy: Array, yy: Array, scale: Array | float = 1.0) -> Array:
@@ -333,11 +370,11 @@ def invert(normal: Array, damping: Array | None = None) -> Array:
     return xp.stack([A, B, C, D, E, F]) * xp.where(sound, scale / determinant, NAN)
 
 
-def solve(normal: Array, right: Array, damping: Array | None = None) -> Array:
-    """(3, ...) the solutions of 3x3 equations: symmetric matrices (6, ...), right sides (3, ...)."""
-    xp = array_namespace(normal)
-    A, B, C, D, E, F = invert(normal, damping)
-    x, y, z = right
+def multiply(symmetric: Array, vectors: Array) -> Array:
+    """(3, ...) the products of symmetric matrices (6, ...) and vectors (3, ...)."""
+    xp = array_namespace(symmetric)
+    A, B, C, D, E, F = symmetric
+    x, y, z = vectors
     return xp.stack([A * x + B * y + C * z, B * x + D * y + E * z, C * x + E * y + F * z])
 
 
@@ -350,16 +387,17 @@ def squared_errors(rig: RigArrays, rays: Rays, points: Array) -> Array:
     return xp.where((depth > 0) | ~rays.used, squares, INFINITE)
 
 
-def conclude(rig: RigArrays, rays: Rays, state: State) -> Triangulation:
+def conclude(rig: RigArrays, rays: Rays, solution: Solution) -> Triangulation:
     """What is reported of the points of a chunk, (n, ...) each; ``rays`` holds the observations that were used."""
-    xp = array_namespace(state.points)
-    inverse = invert(state.normal)
-    good = xp.isfinite(state.cost + inverse[0]) & (rays.used.sum(0) >= 2)
+    xp = array_namespace(solution.points)
+    good = xp.isfinite(solution.cost + solution.covariance[0]) & (rays.used.sum(0) >= 2)
     unknown = xp.where(good, 0.0, NAN)
-    covariance = (inverse + unknown)[[0, 1, 2, 1, 3, 4, 2, 4, 5]].T
+    covariance = _empty_like(solution.cost, (len(good), 3, 3))
+    for (i, j), values in zip(TRIANGLE, solution.covariance + unknown, strict=True):
+        covariance[:, i, j] = covariance[:, j, i] = values
     return Triangulation(
-        (state.points + rig.centre + unknown).T,
-        covariance.reshape(-1, 3, 3),
-        xp.sqrt(xp.clip(state.cost, 0, None) / rays.weight.sum(0)) + unknown,
+        (solution.points + rig.centre + unknown).T,
+        covariance,
+        xp.sqrt(xp.clip(solution.cost, 0, None) / rays.weight.sum(0)) + unknown,
         rays.used & good,
     )

@@ -1,0 +1,237 @@
+"""Triangulation that finds out which cameras are wrong, in a time that grows linearly with their number.
+
+The cost of a point is ``sum_c min(q_c, g_c)``: the squared reprojection error ``q`` in units of the noise where the
+camera is believed, the gate ``g`` where it is not. Points whose cameras all lie within their gates are done at once.
+For the others every pair of up to seven cameras proposes a point, all cameras score it, and the best is refined by
+turns: least squares over the believed cameras, then belief anew. Both turns lower the cost.
+
+Sources: P. Torr and A. Zisserman, "MLESAC", CVIU 78(1), 2000 (the cost); O. Chum, J. Matas and J. Kittler, "Locally
+optimized RANSAC", DAGM 2003 (the turns); P. Rousseeuw and A. Leroy, "Robust regression and outlier detection", 1987
+(the scale, from the median first and the inliers then).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from lift3d.errors import Lift3DError, ShapeError
+from lift3d.geometry.alignment import array_namespace
+from lift3d.geometry.cameras import Camera
+from lift3d.geometry.rays import Rays
+from lift3d.geometry.triangulation import (
+    INFINITE,
+    RigArrays,
+    Solution,
+    Triangulation,
+    conclude,
+    features,
+    in_chunks,
+    invert,
+    minimise,
+    multiply,
+    squared_errors,
+    store,
+    triangulate_points,
+)
+
+Array = Any  # a numpy array or a torch tensor; what goes in decides what comes out
+
+# A camera further off than this many standard deviations is wrong; of right ones 0.2 % are.
+GATE = 3.5
+PROPOSING = 7  # cameras of which each pair proposes a point
+TURNS = 3
+# Where no two cameras agree the gates are opened by these factors until two do.
+OPENINGS = (1.0, 3.0, 9.0)
+NOISE_POINTS = 1 << 13  # points from which the noise is estimated
+NOISE_ROUNDS = 3
+LEAST_NOISE_POINTS = 20
+
+
+def triangulate_robustly(
+    cameras: Sequence[Camera], xy: Array, weights: Array | None = None, noise: Array | float | None = None
+) -> Triangulation:
+    """As ``triangulate_points``, without the cameras that contradict the others.
+
+    Two cameras that disagree cannot be told apart: the point stays, its reprojection error and covariance say so.
+    Where three and more disagree all around, the two that agree best make the point.
+
+    Args:
+        cameras: C calibrated cameras.
+        xy: (C, ..., 2) pixels, numpy or torch; NaN where a camera does not see the point.
+        weights: (C, ...) of 0 or more, the reciprocal of an observation's variance relative to the others'; to drop a
+            camera of a large weight takes more. None weighs all the same.
+        noise: pixels, standard deviation of an observation of weight 1 along an axis; broadcast to (C, ...). None
+            estimates one for all points.
+
+    Returns:
+        The points, of the same kind as ``xy``. The covariance grows where the cameras that are left still disagree by
+        more than the noise explains.
+
+    Raises:
+        ShapeError: fewer than two cameras, or shapes that do not fit.
+    """
+    if noise is None:
+        shape = (len(xy), -1, 1)
+        noise = float(
+            estimate_noise(cameras, xy.reshape(*shape, 2), None if weights is None else weights.reshape(shape))[0]
+        )
+    return in_chunks(cameras, xy, weights, noise, _solve)
+
+
+def _solve(rig: RigArrays, rays: Rays) -> Triangulation:
+    xp = array_namespace(rays.x)
+    solution = minimise(rig, rays)
+    gate = _gates(rays)
+    believed = squared_errors(rig, rays, solution.points) <= gate
+    doubtful = xp.where(~(believed | ~rays.used).all(0) & (rays.used.sum(0) > 2))[0]
+    if len(doubtful):
+        improved, used = _consensus(rig, rays.select(doubtful), gate[:, doubtful], solution.select(doubtful))
+        store(solution, improved, doubtful)
+        rays.used[:, doubtful] = used
+        rays = rays._replace(weight=rays.weight * rays.used)
+    spare = xp.clip(2 * rays.used.sum(0) - 3, 1, None)
+    disagreement = xp.clip(solution.cost / spare - (GATE**2 - 1), 1, None)
+    return conclude(rig, rays, solution._replace(covariance=solution.covariance * disagreement))
+
+
+def _gates(rays: Rays) -> Array:
+    """(C, n) the gates on weighted squares: the same distance in the image for all cameras of a point."""
+    largest = rays.weight.max(0) if isinstance(rays.weight, np.ndarray) else rays.weight.amax(0)
+    return GATE**2 * rays.weight / largest
+
+
+def _consensus(rig: RigArrays, rays: Rays, gate: Array, plain: Solution) -> tuple[Solution, Array]:
+    """The points of least cost, and the cameras (C, n) that made them; all of them where no two agree."""
+    xp = array_namespace(rays.x)
+    result, used = plain, rays.used & True
+    left = xp.where(used.any(0))[0]
+    for opening in OPENINGS:
+        part, gates = rays.select(left), gate[:, left] * opening**2
+        points = _best_proposal(rig, part, gates)
+        # A proposal of two cameras carries their noise: the first turn is more patient.
+        believed = _within(rig, part, points, 4 * gates)
+        for _ in range(TURNS):
+            chosen, solution = believed, minimise(rig, part.restrict(believed), points)
+            points = solution.points
+            believed = _within(rig, part, points, gates)
+        agreed = xp.isfinite(solution.cost) & (chosen.sum(0) > 1) & (believed.sum(0) > 1)
+        good = xp.where(agreed)[0]
+        store(result, solution.select(good), left[good])
+        used[:, left[good]] = chosen[:, good]
+        left = left[~agreed]
+        if len(left) == 0:
+            break
+    return result, used
+
+
+def _within(rig: RigArrays, rays: Rays, points: Array, gate: Array) -> Array:
+    """(C, n) whether a camera is believed."""
+    return rays.used & (squared_errors(rig, rays, points) <= gate)
+
+
+def _best_proposal(rig: RigArrays, rays: Rays, gate: Array) -> Array:
+    """(3, n) the point of least cost among those of all pairs of some cameras."""
+    xp = array_namespace(rays.x)
+    best = points = None
+    for first, second in combinations(_normals_per_camera(rig, rays), 2):
+        normal = first + second
+        proposal = multiply(invert(normal[:6]), -normal[6:])
+        score = xp.minimum(squared_errors(rig, rays, proposal), gate).sum(0)
+        # NaN, from parallel rays or a camera that sees nothing, stands behind all numbers.
+        score = xp.where(score >= 0, score, INFINITE)
+        if best is None:
+            best, points = score, proposal
+        else:
+            points = xp.where(score < best, proposal, points)
+            best = xp.minimum(score, best)
+    return points
+
+
+def _normals_per_camera(rig: RigArrays, rays: Rays) -> Array:
+    """(k, 9, n) the linear normal equations of each camera alone; of many cameras, of seven that see the point."""
+    xp = array_namespace(rays.x)
+    count, points = rays.x.shape
+    cells = features(rays.x, rays.y, rays.xx, rays.xy, rays.yy).reshape(6, count, points)
+    matrices = rig.normals.reshape(9, 6, count)
+    normals = xp.stack([matrices[:, :, camera] @ cells[:, camera] for camera in range(count)])
+    if count <= PROPOSING:
+        return normals
+    # Spread over those that see the point; where they are fewer, the slots left over repeat a camera.
+    seen = rays.used.sum(0)
+    rank = rays.used.cumsum(0) - 1
+    slots = []
+    for slot in range(PROPOSING):
+        wanted = xp.where(seen > PROPOSING, slot * seen // PROPOSING, slot)
+        slots.append((((rank == wanted) & rays.used) * 1).argmax(0))
+    return normals[xp.stack(slots)[:, None, :], xp.arange(9)[:, None], xp.arange(points)]
+
+
+def estimate_noise(cameras: Sequence[Camera], xy: Array, weights: Array | None = None) -> np.ndarray:
+    """The noise of the pixels from how far the cameras disagree, wrong cameras left out of account.
+
+    Args:
+        cameras: C calibrated cameras.
+        xy: (C, frames, joints, 2) pixels.
+        weights: (C, frames, joints), as in ``triangulate_points``.
+
+    Returns:
+        (joints,) pixels, standard deviation of an observation of weight 1 along an axis; a joint that few frames show
+        gets that of all joints together.
+
+    Raises:
+        ShapeError: fewer than two cameras, or shapes that do not fit.
+        Lift3DError: no point is seen by two cameras.
+    """
+    if xy.ndim != 4:
+        raise ShapeError(f"xy must be (cameras, frames, joints, 2), not {tuple(xy.shape)}")
+    step = max(1, xy.shape[1] * xy.shape[2] // NOISE_POINTS)
+    xy, weights = xy[:, ::step], None if weights is None else weights[:, ::step]
+    squares, count = _sums_of_squares(triangulate_points(cameras, xy, weights), weights)
+    spare = np.maximum(2 * count - 3, 1)
+    # The median of a chi-square variable, by Wilson and Hilferty.
+    variance = _joint_by_joint(squares / (spare * (1 - 2 / (9 * spare)) ** 3), count, np.median)
+    for _ in range(NOISE_ROUNDS):
+        noise = np.sqrt(variance)
+        like = noise if isinstance(xy, np.ndarray) else xy.new_tensor(noise)
+        squares, count = _sums_of_squares(triangulate_robustly(cameras, xy, weights, like), weights)
+        spare = np.maximum(2 * count - 3, 1)
+        # A point that needed wider gates says nothing of the noise of right cameras.
+        count = np.where(squares <= GATE**2 * count * variance, count, 0)
+        # What the gate cuts off the tails of the residuals, which are smaller than the noise by the point's freedom.
+        half = GATE**2 * np.maximum(count, 1) / spare
+        kept = 1 - half * np.exp(-half) / -np.expm1(-half)
+        variance = _joint_by_joint(np.stack([squares, spare * kept], -1), count, _ratio_of_sums)
+    return np.sqrt(variance)
+
+
+def _ratio_of_sums(pairs: np.ndarray) -> float:
+    return float(pairs[:, 0].sum() / pairs[:, 1].sum())
+
+
+def _sums_of_squares(found: Triangulation, weights: Array | None) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted sums of squared reprojection errors and numbers of cameras, (frames, joints), 0 cameras where NaN."""
+    used, error = found.used, found.reprojection_error
+    weight = (used * (1.0 if weights is None else weights)).sum(0)
+    squares, count = error * error * weight, used.sum(0)
+    if not isinstance(squares, np.ndarray):
+        squares, count = squares.cpu().numpy(), count.cpu().numpy()
+    return np.nan_to_num(squares.astype(np.float64)), count
+
+
+def _joint_by_joint(values: np.ndarray, count: np.ndarray, reduce: Callable[[np.ndarray], float]) -> np.ndarray:
+    """(joints,) a statistic of values (frames, joints, ...) where three cameras see the point, or else two."""
+    least = 3 if (count > 2).sum() >= LEAST_NOISE_POINTS else 2
+    valid = count >= least
+    if not valid.any():
+        raise Lift3DError("no point is seen by two cameras, so that the noise cannot be estimated")
+    overall = reduce(values[valid])
+    return np.array(
+        [
+            reduce(values[valid[:, joint], joint]) if valid[:, joint].sum() >= LEAST_NOISE_POINTS else overall
+            for joint in range(values.shape[1])
+        ]
+    )

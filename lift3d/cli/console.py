@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 Progress = Callable[[int, int], None]
+Stages = Callable[[str, int, int], None]
 
 
 def say(message: str) -> None:
@@ -56,6 +57,27 @@ def progress_bar(title: str) -> Iterator[Progress | None]:
     with Bar(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def progress_stages() -> Iterator[Stages | None]:
+    """A function ``(stage, done, total)`` that moves a bar a stage on stderr; None where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def move(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=None)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        yield move
 
 
 def to_text(values: dict[str, Any], indent: str = "") -> str:

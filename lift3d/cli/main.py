@@ -6,13 +6,11 @@ at once, so the modules of the commands import numpy, torch and the rest inside 
 
 from __future__ import annotations
 
-import os
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
-from lift3d.cli.console import say
+from lift3d.cli.command import Command
 from lift3d.cli.convert import convert
 from lift3d.cli.convert_checkpoint import convert_checkpoint
 from lift3d.cli.demo import demo
@@ -21,32 +19,6 @@ from lift3d.cli.info import info
 from lift3d.cli.lift import lift
 from lift3d.cli.models import models
 from lift3d.cli.view import view
-from lift3d.errors import Lift3DError
-
-
-class Command(TyperCommand):
-    """A command whose errors become one readable message and an exit code."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except Lift3DError as error:
-            say(f"lift3d {self.name}: {error}")
-            raise typer.Exit(2) from error
-        except KeyboardInterrupt as error:
-            say(f"lift3d {self.name}: interrupted; the files that were finished are kept")
-            raise typer.Exit(130) from error
-        except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
-            raise
-        except Exception as error:
-            if os.environ.get("LIFT3D_DEBUG"):
-                raise
-            say(
-                f"lift3d {self.name}: unexpected {type(error).__name__}: {error}\n"
-                "This is a fault of lift3d. Please report it with the traceback, which LIFT3D_DEBUG=1 shows."
-            )
-            raise typer.Exit(1) from error
 
 
 app = typer.Typer(

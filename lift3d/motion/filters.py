@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -159,15 +160,40 @@ def residual_cutoff(values: np.ndarray, fps: float) -> float:
     return float(np.interp(-noise, -residuals, cutoffs))
 
 
-Filter = Callable[..., np.ndarray]
-# Filters by name, and whether they need to know the frame rate.
-FILTERS: dict[str, tuple[Filter, bool]] = {
-    "butterworth": (butterworth, True),
-    "savitzky_golay": (savitzky_golay, False),
-    "one_euro": (one_euro, True),
-    "median": (median, False),
-    "hampel": (hampel, False),
+Filter = Callable[..., Any]
+FILTERS: dict[str, Filter] = {
+    "butterworth": butterworth,
+    "savitzky_golay": savitzky_golay,
+    "one_euro": one_euro,
+    "kalman": kalman,
+    "median": median,
+    "hampel": hampel,
 }
+
+
+def parameters_of(method: str) -> tuple[str, ...]:
+    """The names of a filter's parameters, the most important first. Raises Lift3DError for an unknown filter."""
+    if method not in FILTERS:
+        raise Lift3DError(f"unknown filter {method!r}; known are {', '.join(FILTERS)}")
+    return tuple(name for name in signature(FILTERS[method]).parameters if name not in ("values", "fps"))
+
+
+def parse_filter(text: str) -> tuple[str, dict[str, Any]]:
+    """``butterworth:6``, ``butterworth:cutoff=6,order=2`` or ``median`` as the arguments of ``filter_poses``.
+
+    Raises Lift3DError that says what is not understood.
+    """
+    method, _, rest = text.partition(":")
+    names = parameters_of(method)
+    parameters: dict[str, Any] = {}
+    for part in filter(None, rest.split(",")):
+        name, equals, value = part.rpartition("=")
+        name = name.strip() if equals else names[0]
+        try:
+            parameters[name] = value.strip() if name == "model" else float(value) if "." in value else int(value)
+        except ValueError as error:
+            raise Lift3DError(f"filter {text!r}: {value!r} is not a number") from error
+    return method, parameters
 
 
 def filter_poses(poses: Poses3D, method: str, **parameters: Any) -> Poses3D:
@@ -187,26 +213,24 @@ def filter_poses(poses: Poses3D, method: str, **parameters: Any) -> Poses3D:
         Lift3DError: an unknown method or parameter, or a method in hertz for poses without a frame rate.
         ShapeError: a parameter is out of range.
     """
-    if method != "kalman" and method not in FILTERS:
-        raise Lift3DError(f"unknown filter {method!r}; known are {', '.join([*FILTERS, 'kalman'])}")
-    work, needs_rate = FILTERS.get(method, (kalman, True))
-    if needs_rate and poses.fps is None:
-        raise Lift3DError(f"the {method} filter needs the frame rate, which these poses do not know")
-    rate = (poses.fps,) if needs_rate else ()
-    changed: dict[str, Any] = {}
-    try:
-        if method == "kalman":
-            noise = parameters.pop("noise", None)
-            if noise is None:
-                noise = poses.sigma
-            if noise is None:
-                raise Lift3DError("the kalman filter needs sigma in the poses, or 'noise' in metres")
-            xyz, changed["sigma"] = kalman(poses.xyz, *rate, noise, **parameters)
-            changed["covariance"] = None
-        else:
-            xyz = work(poses.xyz, *rate, **parameters)
-    except TypeError as error:
-        raise Lift3DError(f"filter {method!r}: {error}") from error
+    known = parameters_of(method)
+    if unknown := sorted(parameters.keys() - set(known)):
+        raise Lift3DError(f"filter {method!r} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
+    work = FILTERS[method]
+    rate = {}
+    if "fps" in signature(work).parameters:
+        if poses.fps is None:
+            raise Lift3DError(f"the {method} filter needs the frame rate, which these poses do not know")
+        rate["fps"] = poses.fps
+    changed: dict[str, Any]
+    if method == "kalman":
+        noise = parameters.get("noise", poses.sigma)
+        if noise is None:
+            raise Lift3DError("the kalman filter needs sigma in the poses, or 'noise' in metres")
+        xyz, sigma = work(poses.xyz, **{**parameters, **rate, "noise": noise})
+        changed = {"xyz": xyz, "sigma": sigma, "covariance": None}
+    else:
+        changed = {"xyz": work(poses.xyz, **rate, **parameters)}
     shown = ", ".join(f"{name} {value}" for name, value in parameters.items())
     note = f"filtered: {method}" + (f" ({shown})" if shown else "")
-    return replace(poses, xyz=xyz, reprojection_error=None, **changed, provenance=add_step(poses.provenance, note))
+    return replace(poses, reprojection_error=None, **changed, provenance=add_step(poses.provenance, note))

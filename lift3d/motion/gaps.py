@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -42,14 +43,16 @@ def fill_gaps(poses: Poses3D, max_gap: float = 0.25, method: str = "pchip") -> P
     xyz = interpolate_gaps(poses.xyz, longest, method)
     filled = np.isfinite(xyz[..., 0]) & ~seen
     source = np.where(seen, SOURCES.index("measured"), 0) if poses.source is None else poses.source
-    changed = {
+    changed: dict[str, Any] = {
         "source": np.where(filled, INTERPOLATED, source),
         "confidence": np.where(filled, gap_confidence(poses.confidence, seen), poses.confidence),
     }
     if poses.sigma is not None:
-        acceleration = np.sqrt(np.nanmean(_nan_free(np.diff(poses.xyz.astype(np.float64), 2, axis=0) ** 2), (0, -1)))
-        before, after = _distances(seen)
-        grown = np.where(filled, acceleration * before * after / 2, 0.0)
+        squares = np.diff(poses.xyz.astype(np.float64), 2, axis=0) ** 2
+        count = np.maximum(np.isfinite(squares).sum((0, -1)), 1)
+        acceleration = np.sqrt(np.nansum(squares, (0, -1)) / count)
+        before, after = (np.where(filled, frames, 0.0) for frames in _distances(seen))
+        grown = acceleration * before * after / 2
         level = interpolate_gaps(np.where(seen, poses.sigma, np.nan)[..., None], longest, "linear")[..., 0]
         changed["sigma"] = np.where(filled, np.hypot(level, grown), poses.sigma)
     note = f"gaps of up to {longest} frames filled ({method})"
@@ -67,7 +70,7 @@ def interpolate_gaps(values: np.ndarray, longest: int, method: str = "pchip") ->
         raise ShapeError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
     values = np.asarray(values)
     columns = values.reshape(len(values), -1, values.shape[-1]).astype(np.float64)
-    known = np.isfinite(columns).all(-1)
+    known = np.asarray(np.isfinite(columns).all(-1))
     wanted = short_gaps(known.T, longest).T
     for column in np.flatnonzero(wanted.any(0)):
         for start, stop in runs(known[:, column] | wanted[:, column]):
@@ -115,8 +118,3 @@ def _distances(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     last = np.maximum.accumulate(np.where(seen, frames, -np.inf), axis=0)
     following = np.minimum.accumulate(np.where(seen, frames, np.inf)[::-1], axis=0)[::-1]
     return frames - last, following - frames
-
-
-def _nan_free(squares: np.ndarray) -> np.ndarray:
-    """Squares of which every column has a number: 0 where it has none at all."""
-    return np.where(np.isfinite(squares).any(0), squares, 0.0)

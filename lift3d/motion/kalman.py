@@ -54,7 +54,7 @@ def kalman(
         spread = np.broadcast_to(np.asarray(noise, dtype=np.float64), shape[:-1]).reshape(points.shape[:2])
     except ValueError as error:
         raise ShapeError(f"noise must be one number or (frames, ...) = {shape[:-1]}, not {np.shape(noise)}") from error
-    seen = np.isfinite(points).all(-1)
+    seen: np.ndarray = np.asarray(np.isfinite(points).all(-1))
     if not (spread[seen] > 0).all():
         raise ShapeError("noise must be positive wherever a point is known")
 

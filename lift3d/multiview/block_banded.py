@@ -94,7 +94,8 @@ class BandedChains:
 
 def second_differences(points: np.ndarray) -> np.ndarray:
     """``x_t - 2 x_(t+1) + x_(t+2)`` along the second axis: (chains, frames, ...) -> (chains, frames - 2, ...)."""
-    return points[:, :-2] - 2 * points[:, 1:-1] + points[:, 2:]
+    differences: np.ndarray = points[:, :-2] - 2 * points[:, 1:-1] + points[:, 2:]
+    return differences
 
 
 def spread_differences(differences: np.ndarray) -> np.ndarray:

@@ -139,16 +139,16 @@ class BoneTerms:
         """Blocks (6, joints, frames) of every joint and frame on its own, with the bones' share added."""
         x, y, z = np.moveaxis(self.rows, -1, 0)
         ends = self._to_child + self._to_parent
-        return blocks + np.stack([ends @ product for product in (x * x, x * y, x * z, y * y, y * z, z * z)])
+        shares = np.stack([ends @ product for product in (x * x, x * y, x * z, y * y, y * z, z * z)])
+        return np.asarray(blocks + shares)
 
     def multiply_across(self, points: np.ndarray) -> np.ndarray:
         """The product of (joints, frames, 3) with what ties different joints, everything but ``add_blocks``."""
         at_parent = np.einsum("bfi,bfi->bf", self.rows, points[self._parents])
         at_child = np.einsum("bfi,bfi->bf", self.rows, points[self._children])
-        return -(
-            _gather(self._to_child, at_parent[..., None] * self.rows)
-            + _gather(self._to_parent, at_child[..., None] * self.rows)
-        )
+        across: np.ndarray = _gather(self._to_child, at_parent[..., None] * self.rows)
+        across += _gather(self._to_parent, at_child[..., None] * self.rows)
+        return -across
 
 
 def _gather(matrix: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -20,8 +22,10 @@ from lift3d.poses import SOURCES, Keypoints2D, Poses3D, add_step
 
 # Frames that are solved at a time, and those on either side that are solved along with them: what lies further away
 # changes nothing that can be measured, for its influence halves every few frames.
-WINDOW = 1000
+WINDOW = 2000
 MARGIN = 100
+# Windows are solved at the same time on this many cores.
+MOST_THREADS = 8
 # The levels of a clip are learned from this many frames, in stretches spread over it.
 LEARNED_FRAMES = 1000
 STRETCHES = 4
@@ -33,9 +37,9 @@ SPIKE, SPIKES, SPIKE_RADIUS = 0.05, 8.0, 3
 LEAST_GUESS = 1e-4
 # Pixels: where the search for the detector's noise starts.
 FIRST_NOISE = 3.0
-FIRST_STEPS = (Step(12.0), Step(6.0), Step(), Step())
-LEARNING_STEPS = (*FIRST_STEPS, Step(), Step())
-FINAL_STEPS = (Step(bones=True), Step(bones=True), Step(bones=True))
+LEARNING_STEPS = (Step(12.0), Step(6.0), Step(), Step(), Step(), Step())
+LEARNING_BONES = (Step(bones=True), Step(bones=True), Step(bones=True))
+STEPS = (Step(6.0), Step(), Step(), Step(bones=True), Step(bones=True))
 
 Progress = Callable[[int, int], None]
 
@@ -69,8 +73,8 @@ def refine(
         smoothness: metres per second squared, standard deviation of an axis of a joint's acceleration; None learns
             it for every joint and moment.
         max_gap: seconds; where a joint is triangulated nowhere for longer, it is missing.
-        levels: of each person, from ``learn_levels``, for a clip that is refined in pieces; None learns them here.
-            Pieces should overlap by MARGIN frames on either side.
+        levels: of each person, from ``learn_levels``, for a clip that is refined in pieces, which should overlap by a
+            second and 100 frames; None learns them here.
         progress: called with (frames done, frames in all).
 
     Returns:
@@ -87,16 +91,26 @@ def refine(
     if len(levels) != poses.people:
         raise ShapeError(f"levels must be given for each of {poses.people} people, not {len(levels)}")
     result = _Result(poses)
-    for person, known_levels in enumerate(levels):
-        for start in range(0, poses.frames, WINDOW):
-            stop = min(start + WINDOW, poses.frames)
-            frames = np.arange(max(0, start - MARGIN), min(poses.frames, stop + MARGIN))
-            if known_levels is not None and clip.known[person][:, start:stop].any():
-                window = clip.window(person, frames)
-                solution = solve_window(clip.arrays, window, known_levels, (*FIRST_STEPS, *FINAL_STEPS))
-                result.store(solution, window, slice(start - frames[0], stop - frames[0]), person, clip.centre)
+    margin = max(MARGIN, round(clip.fps))
+
+    def work(task: tuple[int, int]) -> int:
+        """Refine the frames of one person from a given one on; returns how many frames there are."""
+        person, start = task
+        stop = min(start + WINDOW, poses.frames)
+        frames = np.arange(max(0, start - margin), min(poses.frames, stop + margin))
+        if (known_levels := levels[person]) is not None and clip.known[person][:, start:stop].any():
+            window = clip.window(person, frames)
+            solution = solve_window(clip.arrays, window, known_levels, STEPS)
+            result.store(solution, window, slice(start - frames[0], stop - frames[0]), person, clip.centre)
+        return stop - start
+
+    tasks = [(person, start) for person in range(poses.people) for start in range(0, poses.frames, WINDOW)]
+    done = 0
+    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+        for frames in pool.map(work, tasks):
+            done += frames
             if progress is not None:
-                progress(person * poses.frames + stop, poses.people * poses.frames)
+                progress(done, poses.people * poses.frames)
     return result.poses(rigid)
 
 
@@ -182,14 +196,19 @@ class _Clip:
         if smoothness is not None:
             acceleration = np.full(joints, smoothness / self.fps**2)
         levels = MotionLevels(
-            np.full(joints, FIRST_NOISE), acceleration, None, np.ones(joints), steady=smoothness is not None
+            np.full(joints, FIRST_NOISE),
+            np.zeros(joints),
+            acceleration,
+            None,
+            np.ones(joints),
+            steady=smoothness is not None,
         )
         solution = solve_window(self.arrays, window, levels, LEARNING_STEPS, learn=True)
         levels = replace(solution.levels, tied=np.ones(joints))
         if rigid:
             bones = Bones.measure(self.poses.skeleton, solution.points, window.known, bone_lengths)
             window = window._replace(points=solution.points)
-            levels = solve_window(self.arrays, window, replace(levels, bones=bones), FINAL_STEPS, learn=True).levels
+            levels = solve_window(self.arrays, window, replace(levels, bones=bones), LEARNING_BONES, learn=True).levels
         return levels
 
 

@@ -20,12 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from lift3d.geometry.rays import Rays
-from lift3d.geometry.triangulation import RigArrays, evaluate, squared_errors
+from lift3d.geometry.triangulation import RigArrays, evaluate, invert
 from lift3d.multiview.block_banded import BandedChains, second_differences, spread_differences
 from lift3d.multiview.bone_lengths import Bones, BoneTerms
 
@@ -35,6 +36,10 @@ TRUSTED = 3.5
 MOST_DOUBT = 50.0
 # The median of the squared length of a 2D normal vector, in units of its variance along an axis.
 MEDIAN_SQUARE = 1.386
+# Errors less likely than this to be true ones are not looked at.
+BELIEVED = 0.01
+# Seconds: what an error keeps for longer is not noise but bias.
+LASTING = 0.1
 # Pixels: no detector is better than this.
 LEAST_NOISE = 0.1
 # Metres: a point is held at its place this loosely, for the case that nothing else holds it.
@@ -45,7 +50,7 @@ MOMENT = 0.25
 PRIOR_FRAMES = 2.0
 # Metres per frame squared: the least standard deviation of an acceleration.
 LEAST_ACCELERATION = 1e-5
-CONJUGATE_STEPS = 5
+CONJUGATE_STEPS = 4
 NOISE_FRAMES = 1024
 
 
@@ -54,7 +59,10 @@ class MotionLevels:
     """What holds for a person over a whole clip.
 
     Attributes:
-        noise: (joints,) pixels, standard deviation of a keypoint of confidence 1 along an axis.
+        noise: (joints,) pixels, standard deviation along an axis of what a keypoint of confidence 1 is off anew within
+            a tenth of a second.
+        bias: (joints,) pixels, standard deviation of what it is off for longer: the detector sees another place than
+            in the other images, or the calibration is not perfect. Smoothing does not take it away.
         acceleration: (joints,) metres per frame squared, standard deviation of an axis of the second difference.
         bones: the bones, None to leave them free.
         tied: (joints,) the share of a joint's variance that remains when its bones are known.
@@ -62,6 +70,7 @@ class MotionLevels:
     """
 
     noise: np.ndarray
+    bias: np.ndarray
     acceleration: np.ndarray
     bones: Bones | None
     tied: np.ndarray
@@ -107,7 +116,7 @@ class Solution(NamedTuple):
         points: (joints, frames, 3) metres from the rig's centre.
         levels: as given, or as learned.
         covariance: (joints, frames, 3, 3) square metres.
-        squares: (C, joints, frames) squared reprojection errors, pixels; 0 where nothing was seen.
+        squares: (C, joints, frames) squared reprojection errors, pixels, times the confidence; 0 where none was seen.
         trust: (C, joints, frames) from 0 to 1, how much of the observation is believed; 0 where nothing was seen.
     """
 
@@ -133,6 +142,23 @@ def solve_window(
     return _Minimisation(rig, window, levels, learn).run(steps)
 
 
+class Observation(NamedTuple):
+    """What the cameras say at given points.
+
+    Attributes:
+        information: (6, joints, frames) of every point, its upper triangle row by row.
+        descent: (joints, frames, 3) against the gradient.
+        errors: (2, C, joints, frames) on the plane z = 1.
+        squares, trust: (C, joints, frames) as in Solution.
+    """
+
+    information: np.ndarray
+    descent: np.ndarray
+    errors: np.ndarray
+    squares: np.ndarray
+    trust: np.ndarray
+
+
 class _Minimisation:
     def __init__(self, rig: RigArrays, window: Window, levels: MotionLevels, learn: bool) -> None:
         self.rig, self.window, self.levels, self.learn = rig, window, levels, learn
@@ -141,63 +167,79 @@ class _Minimisation:
         self.q = np.broadcast_to((levels.acceleration**2)[:, None], window.tied.shape)
 
     def run(self, steps: Sequence[Step]) -> Solution:
-        window = self.window
         for step in steps:
-            information, gradient, squares, trust = self.observe(step.trusted)
-            bones = (
-                BoneTerms(self.levels.bones, self.points, window.known) if step.bones and self.levels.bones else None
-            )
-            self.move(information, gradient, bones)
+            seen = self.observe(step.trusted)
+            bones = self.levels.bones if step.bones else None
+            terms = None if bones is None else BoneTerms(bones, self.points, self.window.known)
+            self.move(seen, terms)
             # A sample that knows of the bones costs as much as the step, and is drawn only to learn from.
             if bones is None or self.learn:
                 self.update_acceleration()
             if self.learn:
-                self.update_noise(information, squares, trust)
+                self.update_noise(seen)
                 if bones is not None:
-                    assert self.levels.bones is not None
-                    self.levels = replace(
-                        self.levels, bones=self.levels.bones.learn(self.points, window.known, self.sample)
-                    )
-        information, _, squares, trust = self.observe(TRUSTED)
-        covariance = BandedChains(information, self.stiffness()).covariances()
+                    bones = bones.learn(self.points, self.window.known, self.sample)
+                    self.levels = replace(self.levels, bones=bones)
+        seen = self.observe(TRUSTED)
+        covariance = BandedChains(seen.information, self.stiffness()).covariances()
         if self.learn:
             self.update_tied(covariance)
         covariance *= self.levels.tied[:, None, None, None]
-        return Solution(self.points, self.levels, covariance, squares, trust)
+        return Solution(self.points, self.levels, covariance + self.lasting(seen), seen.squares, seen.trust)
 
-    def observe(self, trusted: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Information (6, joints, frames) and descent (joints, frames, 3), squared errors and trust (C, ...)."""
+    def observe(self, trusted: float) -> Observation:
         joints, frames = self.window.known.shape
         points = np.ascontiguousarray(self.points.reshape(-1, 3).T)
         rays = self.window.rays
-        squares = squared_errors(self.rig, rays, points).reshape(-1, joints, frames)
-        variance = self.levels.noise[:, None] ** 2
+        x, y, depth = self.rig.project(points)
+        errors = np.stack([x, y]) / depth - np.stack([rays.x, rays.y])
+        squares = np.where(depth > 0, _lengths(rays, errors), np.inf).reshape(-1, joints, frames)
         # The probability that the observation is no gross error, if those are as likely at TRUSTED as true ones.
-        doubt = np.exp(np.minimum((squares / variance - trusted**2) / 2, MOST_DOUBT))
+        total = np.square([self.levels.noise, self.levels.bias]).sum(0)[:, None]
+        doubt = np.exp(np.minimum((squares / total - trusted**2) / 2, MOST_DOUBT))
         trust = rays.used.reshape(squares.shape) / (1 + doubt)
-        weight = (trust / variance).reshape(len(squares), -1)
-        state = evaluate(self.rig, Rays(rays.x, rays.y, *(part * weight for part in rays[2:6]), rays.used), points)
+        weight = (trust / self.levels.noise[:, None] ** 2).reshape(len(squares), -1)
+        weighted = rays._replace(xx=rays.xx * weight, xy=rays.xy * weight, yy=rays.yy * weight)
+        state = evaluate(self.rig, weighted, points)
         information = state.normal.reshape(6, joints, frames)
         information[[0, 3, 5]] += 1 / ANCHOR**2
-        gradient = -state.gradient.T.reshape(joints, frames, 3)
-        return information, gradient, squares, trust
+        return Observation(
+            information,
+            -state.gradient.T.reshape(joints, frames, 3),
+            errors.reshape(2, -1, joints, frames),
+            squares,
+            trust,
+        )
+
+    def lasting(self, seen: Observation) -> np.ndarray:
+        """(joints, frames, 3, 3) the covariance of what bias does to each frame on its own."""
+        if not self.levels.bias.any():
+            return np.zeros(())
+        # Of frames that fewer than two cameras saw it is that of the others, on average.
+        alone = np.where(seen.trust.sum(0) > 1.5, invert(seen.information), np.nan)
+        full = alone[[0, 1, 2, 1, 3, 4, 2, 4, 5]].reshape(3, 3, *alone.shape[1:]).transpose(2, 3, 0, 1)
+        known = np.isfinite(full[..., :1, :1])
+        usual = np.where(known, full, 0).sum(1, keepdims=True) / np.maximum(known.sum(1, keepdims=True), 1)
+        ratio = (self.levels.bias / self.levels.noise) ** 2
+        return np.asarray(np.where(known, full, usual) * ratio[:, None, None, None])
 
     def stiffness(self) -> np.ndarray:
         """(joints, frames - 2) the weights of the second differences."""
         return np.asarray(self.window.tied / self.q)
 
-    def move(self, information: np.ndarray, gradient: np.ndarray, bones: BoneTerms | None) -> None:
+    def move(self, seen: Observation, bones: BoneTerms | None) -> None:
         """Move the points, and draw one sample of their error."""
         stiffness = self.stiffness()
         smooth = stiffness[..., None]
-        right = gradient - spread_differences(second_differences(self.points) * smooth)
-        noise = _multiply_root(information, _noise(0, self.window.frames, len(self.points)))
-        noise += spread_differences(_noise(1, self.window.frames[:-2], len(self.points)) * np.sqrt(smooth))
+        right = seen.descent - spread_differences(second_differences(self.points) * smooth)
+        if bones is None or self.learn:
+            noise = _multiply_root(seen.information, _noise(0, self.window.frames, len(self.points)))
+            noise += spread_differences(_noise(1, self.window.frames[:-2], len(self.points)) * np.sqrt(smooth))
         if bones is None:
-            chains = BandedChains(information, stiffness)
+            chains = BandedChains(seen.information, stiffness)
             step, self.sample = chains.solve(np.stack([right, noise]))
         else:
-            chains = BandedChains(bones.add_blocks(information), stiffness)
+            chains = BandedChains(bones.add_blocks(seen.information), stiffness)
             right += bones.gradient()
             step = _conjugate_gradients(chains, bones, right, np.zeros_like(right))
             if self.learn:
@@ -223,19 +265,22 @@ class _Minimisation:
         clip = self.levels.acceleration[:, None] ** 2
         self.q = np.maximum((near + PRIOR_FRAMES * clip) / (count + PRIOR_FRAMES), LEAST_ACCELERATION**2)
 
-    def update_noise(self, information: np.ndarray, squares: np.ndarray, trust: np.ndarray) -> None:
-        """The noise of each joint: the errors' median, and what of it the points have followed."""
-        noise = self.levels.noise.copy()
-        xx, xy, xz, yy, yz, zz = information
-        x, y, z = np.moveaxis(self.sample, -1, 0)
-        followed = xx * x * x + yy * y * y + zz * z * z + 2 * (xy * x * y + xz * x * z + yz * y * z)
-        for joint in range(len(noise)):
-            use = trust[:, joint] > 0.01
-            if use.any():
-                median = np.median(squares[:, joint][use]) / MEDIAN_SQUARE
-                share = followed[joint].sum() / (2 * trust[:, joint].sum())
-                noise[joint] = np.sqrt(median + noise[joint] ** 2 * min(share, 1.0))
-        self.levels = replace(self.levels, noise=np.maximum(noise, LEAST_NOISE))
+    def update_noise(self, seen: Observation) -> None:
+        """The noise and bias of each joint: the errors' medians, and what of them the points have followed."""
+        joints, frames = self.window.known.shape
+        lag = min(round(LASTING * self.window.fps), frames - 1)
+        late, early = np.s_[..., lag:], np.s_[..., : frames - lag]
+        # The difference of two errors holds the noise twice, and the bias not at all.
+        rays = Rays._make(part.reshape(-1, joints, frames)[late] for part in self.window.rays)
+        change = _lengths(rays, seen.errors[late] - seen.errors[early]) / 2
+        apart = self.window.frames[late] - self.window.frames[early] == lag
+        both = seen.trust[late] * (seen.trust[early] > BELIEVED) * apart
+        moved = (self.sample[:, lag:] - self.sample[:, : frames - lag]) / np.sqrt(2)
+        before = self.levels.noise**2
+        noise = before * _error_variance(change, both, seen.information[late], moved, before)
+        total = before * _error_variance(seen.squares, seen.trust, seen.information, self.sample, before)
+        noise = np.maximum(np.minimum(noise, total), LEAST_NOISE**2)
+        self.levels = replace(self.levels, noise=np.sqrt(noise), bias=np.sqrt(np.maximum(total - noise, 0)))
 
     def update_tied(self, covariance: np.ndarray) -> None:
         known = self.window.known
@@ -245,13 +290,43 @@ class _Minimisation:
         self.levels = replace(self.levels, tied=np.clip(share, 0.2, 1.0))
 
 
+def _lengths(rays: Rays, errors: np.ndarray) -> np.ndarray:
+    """Squared lengths (...) of errors (2, ...) in the metric of the rays, pixels."""
+    x, y = errors
+    return np.asarray(x * (rays.xx * x + 2 * rays.xy * y) + rays.yy * y * y)
+
+
+def _error_variance(
+    squares: np.ndarray, trust: np.ndarray, information: np.ndarray, sample: np.ndarray, unit: np.ndarray
+) -> np.ndarray:
+    """(joints,) the variance of errors in units of ``unit``: their median, and what of them the points have followed.
+
+    Args:
+        squares, trust: (C, joints, frames) of the errors.
+        information: (6, joints, frames) in which ``unit`` is the errors' variance.
+        sample: (joints, frames, 3) a draw of the points' error.
+        unit: (joints,) square pixels.
+    """
+    xx, xy, xz, yy, yz, zz = information
+    x, y, z = np.moveaxis(sample, -1, 0)
+    followed = xx * x * x + yy * y * y + zz * z * z + 2 * (xy * x * y + xz * x * z + yz * y * z)
+    variance = np.ones(len(unit))
+    for joint in range(len(unit)):
+        use = trust[:, joint] > BELIEVED
+        if use.any():
+            share = followed[joint].sum() / (2 * trust[:, joint].sum())
+            variance[joint] = np.median(squares[:, joint][use]) / MEDIAN_SQUARE / unit[joint] + min(share, 1.0)
+    return variance
+
+
 def _conjugate_gradients(chains: BandedChains, bones: BoneTerms, right: np.ndarray, start: np.ndarray) -> np.ndarray:
     """A few steps towards the solution of chains and bones together."""
 
     def multiply(points: np.ndarray) -> np.ndarray:
-        return chains.multiply(points) + bones.multiply_across(points)
+        product: np.ndarray = chains.multiply(points) + bones.multiply_across(points)
+        return product
 
-    solution = start
+    solution = start.copy()
     residual = right - multiply(start) if start.any() else right
     conditioned = chains.solve(residual)
     direction, norm = conditioned, np.vdot(residual, conditioned)
@@ -282,5 +357,9 @@ def _multiply_root(blocks: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 
 def _noise(kind: int, frames: np.ndarray, chains: int) -> np.ndarray:
     """(chains, frames, 3) standard normal numbers that depend on a frame's number only, whatever window it is in."""
-    table = np.random.default_rng([kind, chains]).standard_normal((chains, NOISE_FRAMES, 3))
-    return table[:, frames % NOISE_FRAMES]
+    return _noise_table(kind, chains)[:, frames % NOISE_FRAMES]
+
+
+@lru_cache(maxsize=8)
+def _noise_table(kind: int, chains: int) -> np.ndarray:
+    return np.random.default_rng([kind, chains]).standard_normal((chains, NOISE_FRAMES, 3))

@@ -76,6 +76,7 @@ def adjust(
     free: Mapping[str, Sequence[str]],
     prior: Mapping[str, Mapping[str, float]] | None = None,
     progress: Progress | None = None,
+    shared_noise: bool = False,
 ) -> Adjustment:
     """Move the free parameters of the cameras and the structure until the reprojection error is least.
 
@@ -87,6 +88,8 @@ def adjust(
         prior: standard deviations, by camera and parameter name, of what is known of the given cameras beforehand, in
             the parameter's unit.
         progress: is told of each step, ``(done, most)``.
+        shared_noise: whether all cameras have one noise. Free points that few cameras see need it: they go where the
+            camera of the least noise wants them, which then seems to have less still.
 
     Returns:
         The adjustment, with the covariance of the free parameters.
@@ -97,7 +100,7 @@ def adjust(
     problem = _Problem(cameras, xy, free, prior or {})
     state = _State(tuple(cameras), structure, np.zeros(len(problem.parameters)))
     errors = problem.errors(state)
-    noise = _noise_by_median(errors)
+    noise = _noise_by_median(errors, shared_noise)
     state, _ = problem.minimise(state, noise, None, ROBUST_STEPS, progress)
 
     # Noise and outliers depend on each other; a few rounds settle both.
@@ -106,7 +109,7 @@ def adjust(
     for _ in range(DROPS):
         errors = problem.errors(state)
         if used is problem.seen:
-            noise = _noise_by_median(errors)
+            noise = _noise_by_median(errors, shared_noise)
         keep = problem.seen & (np.linalg.norm(np.nan_to_num(errors, nan=np.inf), axis=-1) < OUTLIER * _wide(noise))
         # As many coordinates as a group has degrees of freedom always fit.
         keep &= (2 * keep.sum(axis=(0, 2)) > structure.freedom)[:, None]
@@ -118,7 +121,7 @@ def adjust(
         same = used is not problem.seen and np.array_equal(keep, used)
         used = keep
         state, converged = problem.minimise(state, noise, used, FINAL_STEPS, progress)
-        noise = _noise_by_squares(problem.errors(state), used, problem.excess(used, structure))
+        noise = _noise_by_squares(problem.errors(state), used, problem.excess(used, structure), shared_noise)
         if same and converged:
             break
     return Adjustment(
@@ -308,17 +311,17 @@ def _wide(noise: np.ndarray) -> np.ndarray:
     return noise[:, None, None]
 
 
-def _noise_by_median(errors: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(errors, axis=-1).reshape(len(errors), -1)
+def _noise_by_median(errors: np.ndarray, shared: bool) -> np.ndarray:
+    lengths = np.linalg.norm(errors, axis=-1).reshape(1 if shared else len(errors), -1)
     medians = [np.median(known) if (known := row[np.isfinite(row)]).size else np.nan for row in lengths]
-    noise = np.array(medians) / MEDIAN_LENGTH
+    noise = np.resize(np.array(medians), len(errors)) / MEDIAN_LENGTH
     return np.maximum(np.where(np.isfinite(noise), noise, np.nanmax(noise)), LEAST_NOISE)
 
 
-def _noise_by_squares(errors: np.ndarray, used: np.ndarray, excess: int) -> np.ndarray:
+def _noise_by_squares(errors: np.ndarray, used: np.ndarray, excess: int, shared: bool) -> np.ndarray:
     """Each camera's own noise, all raised alike by what the fitted parameters took away."""
     squares = np.where(used, np.square(errors).sum(axis=-1), 0.0).sum(axis=(1, 2))
     counts = 2 * used.sum(axis=(1, 2))
     pooled = squares.sum() / counts.sum()
-    variance = np.where(counts > 0, squares / np.maximum(counts, 1), pooled)
+    variance = np.where((counts > 0) & (not shared), squares / np.maximum(counts, 1), pooled)
     return np.maximum(np.sqrt(variance * counts.sum() / excess), LEAST_NOISE)

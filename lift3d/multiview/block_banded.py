@@ -98,10 +98,10 @@ def second_differences(points: np.ndarray) -> np.ndarray:
     return differences
 
 
-def spread_differences(differences: np.ndarray) -> np.ndarray:
+def spread_differences(differences: np.ndarray, frames: int) -> np.ndarray:
     """The transpose of ``second_differences``: (chains, frames - 2, ...) -> (chains, frames, ...)."""
-    chains, steps, *rest = differences.shape
-    result = np.zeros((chains, steps + 2, *rest))
+    chains, _, *rest = differences.shape
+    result = np.zeros((chains, frames, *rest))
     result[:, :-2] += differences
     result[:, 1:-1] -= 2 * differences
     result[:, 2:] += differences

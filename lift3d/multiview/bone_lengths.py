@@ -81,11 +81,11 @@ class Bones:
             for size, use, kept, given in zip(sizes, both, self.lengths, self.given, strict=True)
         ]
         squares = (sizes - np.array(lengths).reshape(-1, 1)) ** 2
+        variance = [np.median(square[use]) / MEDIAN_SQUARE for square, use in zip(squares, both, strict=True)]
         if sample is not None:
-            error = ((sample[self.children] - sample[self.parents]) * vectors).sum(-1)
-            squares += (error / np.maximum(sizes, 1e-9)) ** 2
-        spread = [np.sqrt(np.median(square[use]) / MEDIAN_SQUARE) for square, use in zip(squares, both, strict=True)]
-        return replace(self, lengths=np.array(lengths), spread=np.maximum(spread, LEAST_SPREAD))
+            error = ((sample[self.children] - sample[self.parents]) * vectors).sum(-1) / np.maximum(sizes, 1e-9)
+            variance = [known + np.mean(e[use] ** 2) for known, e, use in zip(variance, error, both, strict=True)]
+        return replace(self, lengths=np.array(lengths), spread=np.maximum(np.sqrt(variance), LEAST_SPREAD))
 
 
 def given_lengths(skeleton: Skeleton, lengths: Mapping[str, float]) -> dict[int, float]:

@@ -8,9 +8,10 @@ Over the points x of all joints and frames it minimises
 
 with the confidence c, by Gauss-Newton steps with weights for rho. Nothing needs tuning: the noise in pixels and q, the
 variance of a joint's acceleration about each moment, are those that make the recording most likely (EM; A. Dempster,
-N. Laird and D. Rubin, J. Royal Stat. Soc. B 39(1), 1977). What EM needs to know of the points' uncertainty it reads
-off one draw from their joint distribution: a random right side of the normal equations, solved along with the step
-(G. Papandreou and A. Yuille, "Gaussian sampling by local perturbations", NIPS 2010).
+N. Laird and D. Rubin, J. Royal Stat. Soc. B 39(1), 1977). EM needs to know how uncertain the points are. For the
+clip as a whole that is read off one draw from their joint distribution: a random right side of the normal equations,
+solved along with the step (G. Papandreou and A. Yuille, "Gaussian sampling by local perturbations", NIPS 2010); for a
+moment there is a closed form (``hidden_share``).
 
 Without bones every joint is a chain of its own (``block_banded``); the bones tie the chains, and conjugate gradients
 with the chains as preconditioner take care of them.
@@ -48,6 +49,8 @@ ANCHOR = 10.0
 # seen over PRIOR_FRAMES frames.
 MOMENT = 0.25
 PRIOR_FRAMES = 2.0
+# What is seen of a point is averaged over this many frames, for those next to it hold it nearly as well.
+NEAR_FRAMES = 5
 # Metres per frame squared: the least standard deviation of an acceleration.
 LEAST_ACCELERATION = 1e-5
 CONJUGATE_STEPS = 4
@@ -172,9 +175,7 @@ class _Minimisation:
             bones = self.levels.bones if step.bones else None
             terms = None if bones is None else BoneTerms(bones, self.points, self.window.known)
             self.move(seen, terms)
-            # A sample that knows of the bones costs as much as the step, and is drawn only to learn from.
-            if bones is None or self.learn:
-                self.update_acceleration()
+            self.update_acceleration(seen)
             if self.learn:
                 self.update_noise(seen)
                 if bones is not None:
@@ -228,34 +229,43 @@ class _Minimisation:
         return np.asarray(self.window.tied / self.q)
 
     def move(self, seen: Observation, bones: BoneTerms | None) -> None:
-        """Move the points, and draw one sample of their error."""
+        """Move the points, and draw one sample of their error if something is to be learned from it."""
         stiffness = self.stiffness()
         smooth = stiffness[..., None]
-        right = seen.descent - spread_differences(second_differences(self.points) * smooth)
-        if bones is None or self.learn:
-            noise = _multiply_root(seen.information, _noise(0, self.window.frames, len(self.points)))
-            noise += spread_differences(_noise(1, self.window.frames[:-2], len(self.points)) * np.sqrt(smooth))
+        joints, frames = self.window.known.shape
+        rights = [seen.descent - spread_differences(second_differences(self.points) * smooth, frames)]
+        if self.learn:
+            noise = _multiply_root(seen.information, _noise(0, self.window.frames, joints))
+            push = _noise(1, self.window.frames[:-2], joints) * np.sqrt(smooth)
+            rights.append(noise + spread_differences(push, frames))
         if bones is None:
-            chains = BandedChains(seen.information, stiffness)
-            step, self.sample = chains.solve(np.stack([right, noise]))
+            steps = BandedChains(seen.information, stiffness).solve(np.stack(rights))
         else:
             chains = BandedChains(bones.add_blocks(seen.information), stiffness)
-            right += bones.gradient()
-            step = _conjugate_gradients(chains, bones, right, np.zeros_like(right))
-            if self.learn:
-                noise += bones.spread(_noise(2, self.window.frames, len(bones.rows))[..., 0])
-                self.sample = _conjugate_gradients(chains, bones, noise, self.sample)
-        self.points = self.points + step
+            shares = [bones.gradient(), bones.spread(_noise(2, self.window.frames, len(bones.rows))[..., 0])]
+            starts = [np.zeros_like(self.points), self.sample]
+            steps = np.stack(
+                [
+                    _conjugate_gradients(chains, bones, right + share, start)
+                    for right, share, start in zip(rights, shares, starts, strict=False)
+                ]
+            )
+        self.points = self.points + steps[0]
+        if self.learn:
+            self.sample = steps[1]
 
-    def update_acceleration(self) -> None:
+    def update_acceleration(self, seen: Observation) -> None:
         """The acceleration about each moment: what is seen of it, and what of it may have been smoothed away."""
         from scipy.ndimage import uniform_filter1d
 
-        if self.levels.steady or not self.window.tied.any():
-            return
         tied = self.window.tied
-        square = second_differences(self.points) ** 2 + second_differences(self.sample) ** 2
-        energy = np.where(tied, square.mean(-1), 0.0)
+        if self.levels.steady or not tied.any():
+            return
+        about = invert(uniform_filter1d(seen.information, NEAR_FRAMES, axis=-1, mode="nearest"))
+        variance = (about[0] + about[3] + about[5])[:, 1:-1] / 3
+        # A frame that nothing holds but its neighbours tells nothing of its acceleration.
+        hidden = self.q * hidden_share(np.nan_to_num(variance / self.q, nan=np.inf, posinf=np.inf))
+        energy = np.where(tied, (second_differences(self.points) ** 2).mean(-1) + hidden, 0.0)
         if self.learn:
             mean = energy.sum(-1) / np.maximum(tied.sum(-1), 1)
             self.levels = replace(self.levels, acceleration=np.maximum(np.sqrt(mean), LEAST_ACCELERATION))
@@ -317,6 +327,26 @@ def _error_variance(
             share = followed[joint].sum() / (2 * trust[:, joint].sum())
             variance[joint] = np.median(squares[:, joint][use]) / MEDIAN_SQUARE / unit[joint] + min(share, 1.0)
     return variance
+
+
+def hidden_share(ratio: np.ndarray) -> np.ndarray:
+    """The part of an acceleration's variance q that remains unknown when points of variance v are smoothed.
+
+    At the frequency w, where a second difference multiplies by ``d = 2 cos(w) - 2``, the noise hides
+    ``v d^2 / (q + v d^2)``; this is the mean over all frequencies of an endless steady motion.
+
+    Args:
+        ratio: v / q, any shape, 0 to infinity.
+    """
+    exponents, shares = _hidden_table()
+    return np.interp(np.log(np.clip(ratio, np.exp(exponents[0]), np.exp(exponents[-1]))), exponents, shares)
+
+
+@lru_cache(maxsize=1)
+def _hidden_table() -> tuple[np.ndarray, np.ndarray]:
+    exponents = np.linspace(-12, 30, 400)
+    power = (2 * np.cos((np.arange(4000) + 0.5) * np.pi / 4000) - 2) ** 2
+    return exponents, np.array([np.mean(1 / (1 + np.exp(-e) / power)) for e in exponents])
 
 
 def _conjugate_gradients(chains: BandedChains, bones: BoneTerms, right: np.ndarray, start: np.ndarray) -> np.ndarray:

@@ -53,7 +53,7 @@ def test_solution_product_and_covariances_are_those_of_the_dense_matrix(chains: 
 def test_spreading_is_the_transpose_of_differencing() -> None:
     rng = np.random.default_rng(0)
     points, forces = rng.normal(size=(2, 9, 3)), rng.normal(size=(2, 7, 3))
-    assert np.isclose((second_differences(points) * forces).sum(), (points * spread_differences(forces)).sum())
+    assert np.isclose((second_differences(points) * forces).sum(), (points * spread_differences(forces, 9)).sum())
 
 
 def test_memory_grows_linearly_with_the_frames() -> None:

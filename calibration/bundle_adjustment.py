@@ -5,9 +5,9 @@ by Levenberg-Marquardt with analytic derivatives. The structure is eliminated gr
 B. Triggs et al., "Bundle Adjustment - A Modern Synthesis", 2000, section 6), so that what is solved, and what the
 covariance comes from, is as small as the cameras' parameters are few.
 
-Outliers: first with the weights of a Cauchy loss, whose scale is each camera's own noise by the median of its errors;
-then observations that Gaussian noise would show once in 10,000 are dropped and the rest solved by least squares, which
-is what makes the covariance that of a maximum likelihood estimate.
+Outliers: first with the weights of a Cauchy loss, whose scale is the noise by the median of the errors; then
+observations that Gaussian noise would show once in 10,000 are dropped and the rest solved by least squares, which is
+what makes the covariance that of a maximum likelihood estimate.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ def adjust(
     structure: Structure,
     xy: np.ndarray,
     free: Mapping[str, Sequence[str]],
-    prior: Mapping[str, Mapping[str, float]] | None = None,
+    prior: np.ndarray | None = None,
+    relative_noise: np.ndarray | None = None,
     progress: Progress | None = None,
-    shared_noise: bool = False,
 ) -> Adjustment:
     """Move the free parameters of the cameras and the structure until the reprojection error is least.
 
@@ -85,11 +85,12 @@ def adjust(
         structure: G groups of P points near their true places.
         xy: (C, G, P, 2) where the cameras saw them, pixels, distorted as filmed; NaN where they did not.
         free: the names of the free parameters (``lift3d.calibration.parameters``) by camera name; others stay.
-        prior: standard deviations, by camera and parameter name, of what is known of the given cameras beforehand, in
-            the parameter's unit.
+        prior: (n, n) information, the inverse of a covariance, that there is of the given cameras' n free parameters
+            beforehand, camera by camera in the order of ``free`` (``information``).
+        relative_noise: (C,) how much noise the cameras' observations have beside each other; None: all the same. Only
+            their common factor is estimated: with a noise of its own for each, groups that few cameras see go where
+            the camera of the least noise wants them, which then seems to have less still.
         progress: is told of each step, ``(done, most)``.
-        shared_noise: whether all cameras have one noise. Free points that few cameras see need it: they go where the
-            camera of the least noise wants them, which then seems to have less still.
 
     Returns:
         The adjustment, with the covariance of the free parameters.
@@ -97,10 +98,11 @@ def adjust(
     Raises:
         CameraError: nothing is seen, or less than the free parameters need.
     """
-    problem = _Problem(cameras, xy, free, prior or {})
+    problem = _Problem(cameras, xy, free, prior)
+    relative = np.ones(len(cameras)) if relative_noise is None else np.asarray(relative_noise, dtype=np.float64)
     state = _State(tuple(cameras), structure, np.zeros(len(problem.parameters)))
     errors = problem.errors(state)
-    noise = _noise_by_median(errors, shared_noise)
+    noise = relative * _noise_by_median(errors, relative)
     state, _ = problem.minimise(state, noise, None, ROBUST_STEPS, progress)
 
     # Noise and outliers depend on each other; a few rounds settle both.
@@ -109,7 +111,7 @@ def adjust(
     for _ in range(DROPS):
         errors = problem.errors(state)
         if used is problem.seen:
-            noise = _noise_by_median(errors, shared_noise)
+            noise = relative * _noise_by_median(errors, relative)
         keep = problem.seen & (np.linalg.norm(np.nan_to_num(errors, nan=np.inf), axis=-1) < OUTLIER * _wide(noise))
         # As many coordinates as a group has degrees of freedom always fit.
         keep &= (2 * keep.sum(axis=(0, 2)) > structure.freedom)[:, None]
@@ -121,7 +123,7 @@ def adjust(
         same = used is not problem.seen and np.array_equal(keep, used)
         used = keep
         state, converged = problem.minimise(state, noise, used, FINAL_STEPS, progress)
-        noise = _noise_by_squares(problem.errors(state), used, problem.excess(used, structure), shared_noise)
+        noise = relative * _noise_by_squares(problem.errors(state), relative, used, problem.excess(used, structure))
         if same and converged:
             break
     return Adjustment(
@@ -134,6 +136,20 @@ def adjust(
         covariance=problem.covariance(state, noise, used),
         converged=converged,
     )
+
+
+def information(
+    cameras: Sequence[Camera], free: Mapping[str, Sequence[str]], known: Mapping[str, Mapping[str, float]]
+) -> np.ndarray:
+    """The prior of ``adjust`` from standard deviations, by camera and parameter name, that do not depend on each other.
+
+    Args:
+        cameras, free: as in ``adjust``.
+        known: standard deviations in the parameter's unit; what is not in it is not known.
+    """
+    names = [(camera.name, name) for camera in cameras for name in free.get(camera.name, ())]
+    widths = np.array([known.get(camera, {}).get(name, np.inf) for camera, name in names], dtype=np.float64)
+    return np.diag(1.0 / np.square(widths))
 
 
 class _State(NamedTuple):
@@ -160,7 +176,7 @@ class _Problem:
         cameras: Sequence[Camera],
         xy: np.ndarray,
         free: Mapping[str, Sequence[str]],
-        prior: Mapping[str, Mapping[str, float]],
+        prior: np.ndarray | None,
     ) -> None:
         self.xy = xy
         self.seen = np.isfinite(xy).all(axis=-1)
@@ -173,8 +189,8 @@ class _Problem:
         ends = np.cumsum([0, *map(len, self.names)])
         self.columns = [slice(start, end) for start, end in pairwise(ends)]
         self.groups = [np.flatnonzero(seen.any(axis=-1)) for seen in self.seen]
-        widths = [prior.get(camera, {}).get(name, np.inf) for camera, name in self.parameters]
-        self.prior = 1.0 / np.square(np.array(widths, dtype=np.float64))
+        n = len(self.parameters)
+        self.prior = np.zeros((n, n)) if prior is None else prior
 
     def excess(self, used: np.ndarray, structure: Structure) -> int:
         """How many observed coordinates there are beyond the parameters that they determine."""
@@ -190,7 +206,7 @@ class _Problem:
         """The objective: Cauchy's over all that is seen, or squares over what is used."""
         squares = np.square(self.errors(state)).sum(axis=-1) / np.square(_wide(noise))
         squares = np.where(np.isfinite(squares), squares, BEHIND**2)
-        prior = float(self.prior @ np.square(state.moved))
+        prior = float(state.moved @ self.prior @ state.moved)
         if used is None:
             return float(CAUCHY**2 * np.log1p(squares[self.seen] / CAUCHY**2).sum()) + prior
         return float(squares[used].sum()) + prior
@@ -198,7 +214,7 @@ class _Problem:
     def normal_equations(self, state: _State, noise: np.ndarray, used: np.ndarray | None) -> _Normal:
         world = state.structure.world()
         freedom, n = state.structure.freedom, len(self.parameters)
-        U, gradient = np.diag(self.prior), -self.prior * state.moved
+        U, gradient = self.prior.copy(), -self.prior @ state.moved
         V, pull = np.zeros((len(world), freedom, freedom)), np.zeros((len(world), freedom))
         W = []
         for index, camera in enumerate(state.cameras):
@@ -311,17 +327,13 @@ def _wide(noise: np.ndarray) -> np.ndarray:
     return noise[:, None, None]
 
 
-def _noise_by_median(errors: np.ndarray, shared: bool) -> np.ndarray:
-    lengths = np.linalg.norm(errors, axis=-1).reshape(1 if shared else len(errors), -1)
-    medians = [np.median(known) if (known := row[np.isfinite(row)]).size else np.nan for row in lengths]
-    noise = np.resize(np.array(medians), len(errors)) / MEDIAN_LENGTH
-    return np.maximum(np.where(np.isfinite(noise), noise, np.nanmax(noise)), LEAST_NOISE)
+def _noise_by_median(errors: np.ndarray, relative: np.ndarray) -> float:
+    """The factor on the relative noise that the median length of an error shows."""
+    lengths = np.linalg.norm(errors, axis=-1) / _wide(relative)
+    return max(float(np.median(lengths[np.isfinite(lengths)])) / MEDIAN_LENGTH, LEAST_NOISE)
 
 
-def _noise_by_squares(errors: np.ndarray, used: np.ndarray, excess: int, shared: bool) -> np.ndarray:
-    """Each camera's own noise, all raised alike by what the fitted parameters took away."""
-    squares = np.where(used, np.square(errors).sum(axis=-1), 0.0).sum(axis=(1, 2))
-    counts = 2 * used.sum(axis=(1, 2))
-    pooled = squares.sum() / counts.sum()
-    variance = np.where((counts > 0) & (not shared), squares / np.maximum(counts, 1), pooled)
-    return np.maximum(np.sqrt(variance * counts.sum() / excess), LEAST_NOISE)
+def _noise_by_squares(errors: np.ndarray, relative: np.ndarray, used: np.ndarray, excess: int) -> float:
+    """The factor on the relative noise, with what the fitted parameters took away."""
+    squares = np.square(errors).sum(axis=-1) / np.square(_wide(relative))
+    return max(float(np.sqrt(squares[used].sum() / excess)), LEAST_NOISE)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lift3d.calibration.body_lengths import known_scale
-from lift3d.calibration.bundle_adjustment import Adjustment, Progress, adjust
+from lift3d.calibration.bundle_adjustment import Adjustment, Progress, adjust, information
 from lift3d.calibration.gauge import alignment_to, without_gauge
 from lift3d.calibration.parameters import CENTRE, FOCAL, POSE, Parameter
 from lift3d.calibration.structure import FreePoints
@@ -229,17 +229,10 @@ def _sample(rig: Rig, xy: np.ndarray) -> _Sample:
 
 
 def _adjust(rig: Rig, sample: _Sample, free: Sequence[str], progress: Progress | None) -> Adjustment:
-    names = (*free, *POSE)
-    prior = {camera.name: {name: _prior(camera, name, sample.reach) for name in names} for camera in rig}
-    return adjust(
-        rig.cameras,
-        FreePoints(sample.xyz),
-        sample.xy,
-        dict.fromkeys(rig.names, names),
-        prior,
-        progress=progress,
-        shared_noise=True,
-    )
+    names = dict.fromkeys(rig.names, (*free, *POSE))
+    known = {c.name: {name: _prior(c, name, sample.reach) for name in names[c.name]} for c in rig}
+    prior = information(rig.cameras, names, known)
+    return adjust(rig.cameras, FreePoints(sample.xyz), sample.xy, names, prior, progress=progress)
 
 
 def _prior(camera: Camera, name: str, reach: float) -> float:

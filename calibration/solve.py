@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from lift3d.calibration.bundle_adjustment import Adjustment, Progress, adjust
 from lift3d.calibration.extrinsics import assemble
-from lift3d.calibration.intrinsics import board_poses, solve_camera, views
+from lift3d.calibration.intrinsics import solve_camera, views
 from lift3d.calibration.mirrored import mirrored_cameras
 from lift3d.calibration.observations import Observations
-from lift3d.calibration.parameters import CENTRE, FISHEYE, FOCAL, POSE, RATIONAL, STANDARD
+from lift3d.calibration.parameters import CENTRE, FISHEYE, FOCAL, POSE, RATIONAL, STANDARD, distortion_names
 from lift3d.calibration.solution import Solution
 from lift3d.calibration.structure import BoardPoses
 from lift3d.errors import CameraError
@@ -22,6 +23,11 @@ from lift3d.geometry.rigs import Rig
 LENSES = {"standard": STANDARD, "rational": RATIONAL, "fisheye": FISHEYE}
 # With fewer views the principal point and the distortion follow the noise; they stay in the middle and at zero.
 FEW_VIEWS = 4
+# With fewer than this k3 does, which nothing but the ends of the image tells from k2.
+SEVERAL_VIEWS = 10
+# Cameras whose common noise is this many times that of each alone contradict each other: they did not film at the same
+# time, or the board bends. Then that must not be explained by their intrinsics.
+CONTRADICTION = 1.5
 # Without given intrinsics one view cannot tell the focal length from the distance.
 LEAST_VIEWS = 2
 
@@ -60,36 +66,41 @@ def solve(
         _camera_alone(observations, index, lens, intrinsics, hold_intrinsics)
         for index in range(len(observations.cameras))
     ]
-    cameras = [camera for camera, _, _ in alone]
-    free = {camera.name: names for camera, _, names in alone}
-    poses = [pose for _, pose, _ in alone]
+    cameras, poses = [each.camera for each in alone], [each.poses for each in alone]
     if not extrinsics or len(cameras) == 1:
-        return _apart(observations, cameras, poses, free, progress)
-
+        return _apart(observations, alone, progress)
     if mirrored := [cameras[index].name for index in mirrored_cameras(poses)]:
         raise CameraError(
             f"the images of {', '.join(mirrored)} seem to be mirrored: beside the other cameras the board turns the "
-            "wrong way round in them. Switch the mirror off in the camera's program, or flip the recording, and start again"
+            "wrong way round in them. Switch the mirror off in the camera's program, or flip the recording"
         )
     start = assemble(cameras, poses, xy)
     reference = cameras[start.reference].name
-    free = {name: (*names, *(() if name == reference else POSE)) for name, names in free.items()}
+    free = {each.camera.name: (*each.free, *(() if each.camera.name == reference else POSE)) for each in alone}
     known = np.isfinite(start.board_poses.t).all(axis=-1)
-    adjustment = adjust(
-        start.cameras,
-        BoardPoses(points, start.board_poses.R[known], start.board_poses.t[known]),
-        xy[:, known],
-        free,
-        progress=progress,
-    )
-    metadata = {"reference": reference, "lens": lens, "shared_corners": start.shared.tolist()}
+    board = BoardPoses(points, start.board_poses.R[known], start.board_poses.t[known])
+    noise = np.array([each.noise for each in alone])
+    adjustment = adjust(start.cameras, board, xy[:, known], free, relative_noise=noise, progress=progress)
+    agree = bool(np.median(adjustment.noise / noise) < CONTRADICTION)
+    if not agree:
+        # What is wrong between the cameras is the same for all of them, whatever the noise of each.
+        prior = _intrinsics_known(alone, free)
+        adjustment = adjust(start.cameras, board, xy[:, known], free, prior, progress=progress)
+    metadata = {"reference": reference, "lens": lens, "shared_corners": start.shared.tolist(), "cameras_agree": agree}
     return _solution(observations, adjustment, known, metadata)
 
 
-def _camera_alone(
-    observations: Observations, index: int, lens: str, intrinsics: Rig | None, hold: bool
-) -> tuple[Camera, BoardPoses, tuple[str, ...]]:
-    """A camera with its intrinsics, the board in its space, and the intrinsics that the rig's adjustment may move."""
+class _Alone(NamedTuple):
+    """A camera by itself: the board in its space, the intrinsics that are free, their information, its noise."""
+
+    camera: Camera
+    poses: BoardPoses
+    free: tuple[str, ...]
+    information: np.ndarray
+    noise: float
+
+
+def _camera_alone(observations: Observations, index: int, lens: str, intrinsics: Rig | None, hold: bool) -> _Alone:
     name, size = observations.cameras[index], observations.image_sizes[index]
     points, xy = observations.board.points, observations.xy[index]
     given = next((camera for camera in intrinsics or () if camera.name == name), None)
@@ -101,50 +112,68 @@ def _camera_alone(
     which = views(points, xy)
     looked = observations.images[index]
     if given is not None and hold:
-        if not which.any():
-            raise CameraError(
-                f"camera {name!r}: none of its {looked} images shows enough of the board (6 corners, not on one line)"
-            )
-        camera = Camera(given.K, given.distortion, image_size=size, name=name, fisheye=given.fisheye)
-        return camera, board_poses(camera, points, xy, which), ()
-    if which.sum() < LEAST_VIEWS:
+        least, free = 1, ()
+    else:
+        least, free = LEAST_VIEWS, _free_intrinsics(int(which.sum()), given, lens)
+    if which.sum() < least:
         raise CameraError(
             f"camera {name!r}: {int(which.sum())} of its {looked} images show enough of the board (6 corners, not on "
-            f"one line), and its intrinsics need at least {LEAST_VIEWS} views from different sides. Film the board in "
-            "more places and tilts, or give the camera's intrinsics"
-        )
-    if given is not None:
-        lens = "fisheye" if given.fisheye else "rational" if given.distortion.size == 8 else "standard"
-    names = FOCAL if which.sum() < FEW_VIEWS else (*FOCAL, *CENTRE, *LENSES[lens])
-    result = solve_camera(name, size, points, xy[which], names, len(LENSES[lens]), given)
-    R, t = np.full((len(xy), 3, 3), np.nan), np.full((len(xy), 3), np.nan)
+            f"one line), and at least {least} {'is' if least == 1 else 'are'} needed"
+            + ("" if least == 1 else ", from different sides. Film the board in more places and tilts, or give the "
+               "camera's intrinsics")
+        )  # fmt: skip
+    result = solve_camera(name, size, points, xy[which], free, len(LENSES[lens]), given)
     assert isinstance(result.structure, BoardPoses)
+    R, t = np.full((len(xy), 3, 3), np.nan), np.full((len(xy), 3), np.nan)
     fits = result.used[0].any(axis=-1)
     R[np.flatnonzero(which)[fits]], t[np.flatnonzero(which)[fits]] = result.structure.R[fits], result.structure.t[fits]
-    return result.cameras[0], BoardPoses(points, R, t), names
+    known = np.isfinite(np.diag(result.covariance))
+    information = np.zeros_like(result.covariance)
+    information[np.ix_(known, known)] = np.linalg.pinv(result.covariance[np.ix_(known, known)], hermitian=True)
+    return _Alone(result.cameras[0], BoardPoses(points, R, t), free, information, float(result.noise[0]))
 
 
-def _apart(
-    observations: Observations,
-    cameras: list[Camera],
-    poses: list[BoardPoses],
-    free: dict[str, tuple[str, ...]],
-    progress: Progress | None,
-) -> Solution:
+def _free_intrinsics(count: int, given: Camera | None, lens: str) -> tuple[str, ...]:
+    """The intrinsics that so many views can tell."""
+    if given is not None:
+        return (*FOCAL, *CENTRE, *distortion_names(given))
+    if count < FEW_VIEWS:
+        return FOCAL
+    coefficients = LENSES[lens]
+    return (*FOCAL, *CENTRE, *(coefficients[:4] if count < SEVERAL_VIEWS and lens == "standard" else coefficients))
+
+
+def _intrinsics_known(alone: list[_Alone], free: Mapping[str, Sequence[str]]) -> np.ndarray:
+    """The prior for a rig: of each camera's intrinsics what it knows by itself, of its pose nothing."""
+    total = sum(map(len, free.values()))
+    prior, start = np.zeros((total, total)), 0
+    for each in alone:
+        own = slice(start, start + len(each.free))
+        prior[own, own] = each.information
+        start += len(free[each.camera.name])
+    return prior
+
+
+def _apart(observations: Observations, alone: list[_Alone], progress: Progress | None) -> Solution:
     """Cameras that make no rig: each with moments of its own."""
     moments = observations.xy.shape[1]
     R, t = np.full((moments, 3, 3), np.nan), np.full((moments, 3), np.nan)
-    for pose in poses:
-        own = np.isfinite(pose.t).all(axis=-1)
+    for each in alone:
+        own = np.isfinite(each.poses.t).all(axis=-1)
         if (own & np.isfinite(t).all(axis=-1)).any():
             raise CameraError(
                 "two cameras saw the board at one moment, which without extrinsics is no one place; read the images "
                 "with simultaneous=False"
             )
-        R[own], t[own] = pose.R[own], pose.t[own]
+        R[own], t[own] = each.poses.R[own], each.poses.t[own]
     known = np.isfinite(t).all(axis=-1)
     adjustment = adjust(
-        cameras, BoardPoses(poses[0].points, R[known], t[known]), observations.xy[:, known], free, progress=progress
+        [each.camera for each in alone],
+        BoardPoses(observations.board.points, R[known], t[known]),
+        observations.xy[:, known],
+        {each.camera.name: each.free for each in alone},
+        relative_noise=np.array([each.noise for each in alone]),
+        progress=progress,
     )
     return _solution(observations, adjustment, known, {"reference": None})
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lift3d.multiview.image_motion import LEAST_JOINTS, ImageMotion, median_of_seen
+from lift3d.multiview.image_motion import LEAST_JOINTS, ImageMotion
+from lift3d.multiview.path_smoothing import median_of_seen
 from lift3d.multiview.two_views import epipolar_lines
 
 # Body sizes. What joints of one person are off their epipolar lines by noise; and what all of a joint's path may be

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lift3d.multiview.epipolar_timing import NOISE, agreement, match_tracks
-from lift3d.multiview.image_motion import ImageMotion, median_of_seen
+from lift3d.multiview.image_motion import ImageMotion
+from lift3d.multiview.path_smoothing import median_of_seen
 from lift3d.multiview.two_views import bilinear_rows, fit_fundamental, sampson_distances
 
 MOST_STEPS = 40
@@ -59,7 +60,7 @@ class _Pair:
     b: int
     F: np.ndarray
     matches: list[tuple[int, int]]
-    bias: np.ndarray
+    bias: np.ndarray  # of each match and joint
     noise: float = NOISE
     bias_noise: float = NOISE
 
@@ -197,7 +198,10 @@ def _add(
         rows = bilinear_rows(p, q) @ turns * (np.linalg.norm(by_q, axis=-1) / _norms(pair.F, p))[:, None]
         rows -= (np.stack([np.bincount(group, weight * row, groups) for row in rows.T], axis=1) / total[:, None])[group]
         J -= rows @ (np.linalg.pinv((rows * weight[:, None]).T @ rows, rcond=1e-9) @ (rows.T @ (weight[:, None] * J)))
-    pair.noise = max(1.4826 * float(np.median(np.abs(d + mean_d[group] - pair.bias[group]))), LEAST_NOISE)
+    # Who stands still in the background is found without noise, so it is taken from the half that moves faster.
+    speed = np.abs(rates).max(axis=1)
+    off = np.abs(d + mean_d[group] - pair.bias[group])[speed >= np.median(speed)]
+    pair.noise = max(1.4826 * float(np.median(off)), LEAST_NOISE)
 
     within = (J * weight[:, None]).T @ J
     between = (mean_J * information[:, None]).T @ mean_J

@@ -13,6 +13,8 @@ from lift3d.poses import Keypoints2D, add_step
 
 # The most frames that may be missing between two that are interpolated between.
 LONGEST_GAP = 3
+MARGIN = LONGEST_GAP + 2  # frames to each side that may matter
+PART = 4096  # moments at a time, so that memory does not grow with the clip's length
 ON_FRAME = 1e-4  # of a frame; nearer than this to a frame is that frame, unchanged
 
 
@@ -89,9 +91,19 @@ def _resample(points: Keypoints2D, clock: CameraClock, axis: CameraClock, times:
 
 def interpolate(xy: np.ndarray, confidence: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Positions (frames, ..., 2) and confidences (frames, ...) at frames with fractions ``place`` (n,)."""
+    if len(xy) == 0:
+        return np.full((len(place), *xy.shape[1:]), np.nan, np.float32), np.zeros((len(place), *confidence.shape[1:]))
+    parts = [_interpolate_part(xy, confidence, place[i : i + PART]) for i in range(0, len(place), PART)]
+    positions, confidences = zip(*parts, strict=True)
+    return np.concatenate(positions), np.concatenate(confidences)
+
+
+def _interpolate_part(xy: np.ndarray, confidence: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same for rising places that are few: only the frames around them are looked at."""
+    first = int(np.clip(np.floor(place[0]) - MARGIN, 0, len(xy) - 1))
+    last = int(np.clip(np.ceil(place[-1]) + MARGIN, 0, len(xy) - 1))
+    xy, confidence, place = xy[first : last + 1], confidence[first : last + 1], place - first
     frames = len(xy)
-    if frames == 0:
-        return np.full((len(place), *xy.shape[1:]), np.nan, xy.dtype), np.zeros((len(place), *confidence.shape[1:]))
     nearest = np.rint(place).astype(int)
     place = np.where(np.abs(place - nearest) < ON_FRAME, nearest, place)
     inside = (place >= 0) & (place <= frames - 1)

@@ -196,7 +196,8 @@ def _doubts(
             notes.append(f"{name}: too little was seen with another camera to refine its offset beyond {STEP:.3f} s")
         elif sigma * motion.fps > DOUBTFUL_FRAMES:
             notes.append(
-                f"{name}: people move so little that its offset is uncertain by {sigma * motion.fps:.1f} frames"
+                f"{name}: its offset is uncertain by {sigma * motion.fps:.1f} frames: people move too little, or too "
+                "little of them is seen by others at that time"
             )
         if abs(offset - start.offsets[index]) > 3 * STEP:
             notes.append(f"{name}: its offset did not settle near where it was first found; do not trust it")

@@ -50,7 +50,7 @@ def bilinear_rows(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     return np.asarray(np.einsum("ni,nj->nij", _homogeneous(q), _homogeneous(p)).reshape(-1, 9))
 
 
-def fit_fundamental(p: np.ndarray, q: np.ndarray, noise: float, F: np.ndarray | None = None) -> np.ndarray:
+def fit_fundamental(p: np.ndarray, q: np.ndarray, noise: float | np.ndarray, F: np.ndarray | None = None) -> np.ndarray:
     """F (3, 3), of norm 1, fitted to points p and q (n, 2) by iteratively reweighted eight-point solutions.
 
     Weights are Geman and McClure's on the Sampson distance, whose scale shrinks to 3 ``noise``. The rank is left at 3.
@@ -61,18 +61,18 @@ def fit_fundamental(p: np.ndarray, q: np.ndarray, noise: float, F: np.ndarray | 
     """
     rows = bilinear_rows(p, q)
     weights = np.ones(len(rows))
-    wide = 3 * noise * (1 if F is not None else 8)
+    wide = 1.0 if F is not None else 8.0
     for _ in range(FIT_STEPS):
         if F is not None:
             line_a, line_b = epipolar_lines(F.T, q), epipolar_lines(F, p)
             squared = np.maximum((line_a[:, :2] ** 2).sum(axis=1) + (line_b[:, :2] ** 2).sum(axis=1), 1e-12)
-            distance = rows @ F.ravel()
-            weights = 1 / (1 + distance**2 / squared / wide**2) ** 2 / squared
+            off = (rows @ F.ravel()) ** 2 / squared / (3 * wide * noise) ** 2
+            weights = 1 / (1 + off) ** 2 / squared
         fitted = np.linalg.eigh((rows * weights[:, None]).T @ rows)[1][:, 0].reshape(3, 3)
         if F is not None and (fitted * F).sum() < 0:
             fitted = -fitted
-        done = F is not None and wide <= 3 * noise and np.abs(fitted - F).max() < 1e-7
-        F, wide = fitted, max(wide / 1.5, 3 * noise)
+        done = F is not None and wide == 1 and np.abs(fitted - F).max() < 1e-7
+        F, wide = fitted, max(wide / 1.5, 1.0)
         if done:
             break
     assert F is not None

@@ -51,7 +51,7 @@ def fill_gaps(poses: Poses3D, max_gap: float = 0.25, method: str = "pchip") -> P
         squares = np.diff(poses.xyz.astype(np.float64), 2, axis=0) ** 2
         count = np.maximum(np.isfinite(squares).sum((0, -1)), 1)
         acceleration = np.sqrt(np.nansum(squares, (0, -1)) / count)
-        before, after = (np.where(filled, frames, 0.0) for frames in _distances(seen))
+        before, after = (np.where(filled, frames, 0.0) for frames in nearest_seen(seen))
         grown = acceleration * before * after / 2
         level = interpolate_gaps(np.where(seen, poses.sigma, np.nan)[..., None], longest, "linear")[..., 0]
         changed["sigma"] = np.where(filled, np.hypot(level, grown), poses.sigma)
@@ -89,7 +89,7 @@ def interpolate_gaps(values: np.ndarray, longest: int, method: str = "pchip") ->
 
 def short_gaps(seen: np.ndarray, longest: int) -> np.ndarray:
     """(..., frames) bool: missing, in a gap of up to ``longest`` frames between frames that are seen."""
-    before, after = _distances(np.moveaxis(np.asarray(seen), -1, 0))
+    before, after = nearest_seen(np.moveaxis(np.asarray(seen), -1, 0))
     return np.asarray(np.moveaxis((before > 0) & (before + after - 1 <= longest), 0, -1))
 
 
@@ -101,7 +101,7 @@ def runs(mask: np.ndarray) -> Iterator[tuple[int, int]]:
 
 def gap_confidence(confidence: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """(frames, ...) what confidence interpolated joints get: part of that of the nearest frames that are seen."""
-    before, after = _distances(seen)
+    before, after = nearest_seen(seen)
     frames = np.arange(len(seen)).reshape(-1, *[1] * (seen.ndim - 1))
     last = np.take_along_axis(
         confidence, np.clip(frames - np.where(np.isfinite(before), before, 0), 0, None).astype(int), 0
@@ -112,7 +112,7 @@ def gap_confidence(confidence: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return np.asarray(KEPT_CONFIDENCE * np.minimum(last, following))
 
 
-def _distances(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def nearest_seen(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Frames since the last that was seen and to the next, (frames, ...) as ``seen``; infinite where there is none."""
     frames = np.arange(len(seen), dtype=np.float64).reshape(-1, *[1] * (seen.ndim - 1))
     last = np.maximum.accumulate(np.where(seen, frames, -np.inf), axis=0)

@@ -339,7 +339,8 @@ def hidden_share(ratio: np.ndarray) -> np.ndarray:
         ratio: v / q, any shape, 0 to infinity.
     """
     exponents, shares = _hidden_table()
-    return np.interp(np.log(np.clip(ratio, np.exp(exponents[0]), np.exp(exponents[-1]))), exponents, shares)
+    inside = np.log(np.clip(ratio, np.exp(exponents[0]), np.exp(exponents[-1])))
+    return np.asarray(np.interp(inside, exponents, shares))
 
 
 @lru_cache(maxsize=1)

@@ -127,7 +127,7 @@ def test_a_hidden_arm_is_completed_and_as_sure_as_it_says(
     )
     assert (done.cameras_used[gap, 0, WRIST] == 3 - len(cameras)).mean() > 0.95
     confidence = done.confidence[gap, 0, WRIST]
-    assert np.isin(np.round(confidence, 3), [0.1, 0.5]).all()
+    assert (np.isclose(confidence, 0.1) | np.isclose(confidence, 0.5)).all()
     assert np.median(confidence) == pytest.approx(0.5 if len(cameras) < 3 else 0.1)
     if len(cameras) < 3:
         # The one camera that sees the wrist still does, where it says.

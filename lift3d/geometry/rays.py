@@ -62,7 +62,7 @@ def make_rays(cameras: Sequence[Camera], pixels: Array, weight: Array | float) -
     """
     xp = array_namespace(pixels)
     like = pixels[..., 0]
-    rays = Rays(*(xp.empty_like(like) for _ in range(6)), like > 0)  # type: ignore[arg-type]
+    rays = Rays._make([*(xp.empty_like(like) for _ in range(6)), like > 0])
     for index, camera in enumerate(cameras):
         (fx, skew, cx), (_, fy, cy), _ = camera.K.tolist()
         known = xp.isfinite(pixels[index, :, 0] + pixels[index, :, 1])

@@ -184,7 +184,7 @@ def estimate_noise(cameras: Sequence[Camera], xy: Array, weights: Array | None =
 
     Raises:
         ShapeError: fewer than two cameras, or shapes that do not fit.
-        Lift3DError: no point is seen by two cameras.
+        Lift3DError: no point is seen by two cameras in front of them.
     """
     if xy.ndim != 4:
         raise ShapeError(f"xy must be (cameras, frames, joints, 2), not {tuple(xy.shape)}")
@@ -205,7 +205,7 @@ def estimate_noise(cameras: Sequence[Camera], xy: Array, weights: Array | None =
         half = GATE**2 * np.maximum(count, 1) / spare
         kept = 1 - half * np.exp(-half) / -np.expm1(-half)
         variance = _joint_by_joint(np.stack([squares, spare * kept], -1), count, _ratio_of_sums)
-    return np.sqrt(variance)
+    return np.asarray(np.sqrt(variance))
 
 
 def _ratio_of_sums(pairs: np.ndarray) -> float:
@@ -227,7 +227,10 @@ def _joint_by_joint(values: np.ndarray, count: np.ndarray, reduce: Callable[[np.
     least = 3 if (count > 2).sum() >= LEAST_NOISE_POINTS else 2
     valid = count >= least
     if not valid.any():
-        raise Lift3DError("no point is seen by two cameras, so that the noise cannot be estimated")
+        raise Lift3DError(
+            "no two cameras see a point in front of them: are these the cameras of the rig, in its order, and the rig "
+            "that they were calibrated in?"
+        )
     overall = reduce(values[valid])
     return np.array(
         [

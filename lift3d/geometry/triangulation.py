@@ -125,8 +125,13 @@ def in_chunks(
     else:
         for part in parts:
             run(part)
-    results = [array.reshape(*shape, *array.shape[1:]) for array in outputs[:3]]
-    return Triangulation(*results, outputs.used.reshape(len(cameras), *shape))
+    points, covariance, error, used = outputs
+    return Triangulation(
+        points.reshape(*shape, 3),
+        covariance.reshape(*shape, 3, 3),
+        error.reshape(shape),
+        used.reshape(len(cameras), *shape),
+    )
 
 
 def _cores() -> int:
@@ -152,10 +157,12 @@ def _flatten(
         raise ShapeError(f"weights must be {shape[:-1]}, not {tuple(weights.shape)}")
     if xp is np and xy.dtype not in (np.float32, np.float64):
         xy = xy.astype(np.float64)
-    variance: Array | float = float(noise) ** 2 if isinstance(noise, int | float) else noise * noise
-    if not isinstance(variance, float):
+    variance: Array | float
+    if isinstance(noise, int | float):
+        variance = float(noise) ** 2
+    else:
         try:
-            variance = xp.broadcast_to(variance, shape[:-1]).reshape(cameras, -1)
+            variance = xp.broadcast_to(noise * noise, shape[:-1]).reshape(cameras, -1)
         except (ValueError, RuntimeError) as error:
             raise ShapeError(f"noise must be one number or fit {shape[:-1]}, not {tuple(noise.shape)}") from error
     return xy.reshape(cameras, -1, 2), None if weights is None else weights.reshape(cameras, -1), variance

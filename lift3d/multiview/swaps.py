@@ -134,7 +134,7 @@ def _contradiction(cameras: Sequence[Camera], xy: np.ndarray, weights: np.ndarra
     squares = found.reprojection_error**2 * weights.sum(0) / noise**2
     # Rays that meet nowhere contradict as much as can be.
     squares = np.where(np.isfinite(xy).all((0, -1)) & np.isnan(squares), CUT, squares)
-    return np.nansum(np.minimum(squares, CUT), axis=-1)
+    return np.asarray(np.nansum(np.minimum(squares, CUT), axis=-1))
 
 
 def _distance(xy: np.ndarray, expected: np.ndarray, noise: np.ndarray, mirror: np.ndarray) -> np.ndarray:
@@ -142,7 +142,7 @@ def _distance(xy: np.ndarray, expected: np.ndarray, noise: np.ndarray, mirror: n
     squares = np.minimum(((xy - expected) ** 2).sum(-1) / noise**2, CUT)
     # A pair of which one side is unknown would compare numbers of joints.
     known = np.isfinite(squares) & np.isfinite(expected[:, mirror, 0])
-    return np.where(known, squares, 0).sum(-1)
+    return np.asarray(np.where(known, squares, 0).sum(-1))
 
 
 def _continuity(xy: np.ndarray, mirror: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -153,7 +153,8 @@ def _continuity(xy: np.ndarray, mirror: np.ndarray) -> tuple[np.ndarray, np.ndar
     usual = np.nanmedian(np.minimum(stay, change)) if np.isfinite(stay).any() else 1.0
     known = np.isfinite(stay) & np.isfinite(stay[:, mirror])
     scale = 2 * max(float(usual), 1.0)
-    return tuple(np.where(known, np.minimum(cost / scale, CUT), 0).sum(-1) for cost in (stay, change))  # type: ignore[return-value]
+    stay, change = (np.where(known, np.minimum(cost / scale, CUT), 0).sum(-1) for cost in (stay, change))
+    return stay, change
 
 
 def _cheapest_states(unary: np.ndarray, stay: np.ndarray, change: np.ndarray) -> np.ndarray:

@@ -1,0 +1,139 @@
+"""``lift3d triangulate``: 2D keypoints of several calibrated cameras to 3D poses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lift3d.cli.console import counted, progress_bar, report
+from lift3d.cli.named_paths import named_paths
+from lift3d.cli.options import (
+    AsJson,
+    Format,
+    FrameRate,
+    ImageSize,
+    Layout,
+    Overwrite,
+    parse_image_size,
+    require_new,
+)
+from lift3d.cli.rig_options import Unit, parse_unit
+
+if TYPE_CHECKING:
+    from lift3d.geometry.rigs import Rig
+
+
+def triangulate(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CAMERA...", help="2D keypoints: NAME=PATH for each camera, or paths in the rig's order."
+        ),
+    ],
+    rig_file: Annotated[str, typer.Option("--rig", metavar="FILE", help="The calibrated cameras.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The 3D poses; the ending is the format.")],
+    robust: Annotated[
+        bool, typer.Option("--robust/--plain", help="Leave out cameras that contradict the others, joint by joint.")
+    ] = True,
+    swaps: Annotated[
+        bool, typer.Option("--swaps/--no-swaps", help="Set right where a detector exchanged left and right.")
+    ] = True,
+    one_person: Annotated[
+        bool | None,
+        typer.Option(
+            "--one-person/--by-track",
+            help="Take the one person that all cameras agree on, or match people by track id. Default: found out.",
+        ),
+    ] = None,
+    min_confidence: Annotated[
+        float, typer.Option("--min-confidence", metavar="0..1", min=0, max=1, help="Use no keypoints below this.")
+    ] = 0.0,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="PNG|HTML", help="Draw the result as well.")
+    ] = None,
+    unit: Unit = None,
+    fps: FrameRate = None,
+    image_size: ImageSize = None,
+    skeleton: Layout = None,
+    format: Format = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Triangulate the 2D keypoints of several cameras to 3D poses in metres."""
+    from lift3d.io.keypoints import read_keypoints
+    from lift3d.io.poses3d import ENDINGS, write_poses
+    from lift3d.io.rigs import read_rig
+    from lift3d.viz.view import PAGES, PICTURES, save_view
+
+    require_new(output, overwrite, ENDINGS)
+    if picture is not None:
+        require_new(picture, overwrite, PICTURES + PAGES)
+    rig = read_rig(rig_file, unit=parse_unit(unit))
+    paths = camera_paths(sources, rig)
+    size = parse_image_size(image_size)
+    keypoints = {
+        name: read_keypoints(path, format=format, fps=fps, image_size=size, skeleton=skeleton)
+        for name, path in paths.items()
+    }
+
+    from lift3d.multiview.gather import gather_views
+    from lift3d.multiview.triangulate import describe, prepare_views, triangulate_views
+
+    views = gather_views(keypoints, rig, one_person)
+    views = prepare_views(views, undo_swaps=swaps, min_confidence=min_confidence)
+    with progress_bar("Triangulating") as progress:
+        poses = triangulate_views(views, robust=robust, progress=progress)
+    summary = describe(poses, views)
+    written = write_poses(poses, output, overwrite)
+    if picture is not None:
+        save_view(poses, picture, overwrite=overwrite)
+        written.append(picture)
+    text = "\n".join([to_text(summary), *(f"{path}: written" for path in written)])
+    report({"inputs": paths, "rig": rig_file, "output": written, **summary}, text, as_json)
+
+
+def camera_paths(sources: list[str], rig: Rig) -> dict[str, str]:
+    """Paths by the names of the rig's cameras: by name where all arguments have names of the rig, else by order.
+
+    Raises:
+        CameraError: some names are not in the rig, and the paths are not one for each of its cameras.
+    """
+    from lift3d.errors import CameraError
+
+    paths = named_paths(sources)
+    unknown = [name for name in paths if name not in rig.names]
+    if not unknown:
+        return paths
+    said = [name for name, path in paths.items() if path not in sources]
+    if said or len(paths) != len(rig):
+        raise CameraError(
+            f"the rig has no camera {', '.join(map(repr, unknown))}; its cameras are {', '.join(rig.names)}: say "
+            f"NAME=PATH with these names, or give one path for each of the {len(rig)} in this order"
+        )
+    return dict(zip(rig.names, paths.values(), strict=True))
+
+
+def to_text(summary: dict[str, Any]) -> str:
+    """What was triangulated, from ``lift3d.multiview.triangulate.describe``, in a few lines."""
+    rate = f" at {summary['fps']:g} fps" if summary["fps"] else ""
+    lines = [
+        f"triangulated {counted(summary['frames'], 'frame')}{rate}, {counted(summary['people'], 'person', 'people')}, "
+        f"{counted(len(summary['cameras']), 'camera')}"
+    ]
+    lines += [f"  {note}" for note in summary["notes"]]
+    errors = summary["median_reprojection_error_pixels"]
+    lines.append(
+        "  median reprojection error: "
+        + ", ".join(f"{name} {'nothing' if error is None else f'{error:.1f} px'}" for name, error in errors.items())
+    )
+    if summary["keypoints_rejected"]:
+        lines.append(
+            f"  {summary['keypoints_rejected']:.1%} of the keypoints contradict the other cameras and were left out"
+        )
+    if missing := summary["joints_missing"]:
+        lines.append(f"  {missing} of {missing + summary['joints']} joints are missing: no two cameras see them well")
+    if (sigma := summary["mean_sigma_metres"]) is not None:
+        lines.append(f"  mean standard deviation {1000 * sigma:.1f} mm along an axis")
+    return "\n".join(lines)

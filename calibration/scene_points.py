@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lift3d.calibration.bundle_adjustment import CAUCHY, OUTLIER, Progress
-from lift3d.calibration.parameters import FOCAL, POSE, Parameter, moved, project_with_derivatives
+from lift3d.calibration.parameters import FOCAL, POSE, Parameter, moved, project_with_derivatives, rotations
 from lift3d.errors import CameraError, FileFormatError, ShapeError
 from lift3d.geometry.cameras import Camera
 from lift3d.geometry.rigs import Rig
@@ -36,8 +36,9 @@ CLICK, CLICK_WEIGHT = 0.001, 4
 # ... and a poor one to this.
 POOR_CLICK = 0.002
 MOST_STEPS = 50
-# Proposals that differ by less than this, radians, end in the same pose; so many different ones are refined.
-SAME_POSE, MOST_STARTS = 0.2, 4
+# Of the best proposals those that differ by more than this, radians, are refined, and at most so many: others would end
+# in the same pose.
+BEST_PROPOSALS, SAME_POSE, MOST_STARTS = 100, 0.2, 4
 # A second pose whose sum of squares is higher by less than this, in variances of a click, is nearly as likely.
 AMBIGUOUS = 9.0
 # Factors on the focal length that are tried where it is free.
@@ -343,21 +344,25 @@ def _proposals(camera: Camera, places: np.ndarray, pixels: np.ndarray, any_focal
         triples = [tuple(random.choice(len(places), 3, replace=False)) for _ in range(RANDOM_TRIPLES)]
     found: list[tuple[float, Camera]] = []
     for factor in FOCAL_FACTORS if any_focal else (1.0,):
-        zoomed = replace(camera, K=camera.K * np.array([[factor, factor, 1], [1, factor, 1], [1, 1, 1]]))
-        plane = zoomed.unproject(pixels)
+        K = camera.K * np.array([[factor, factor, 1], [1, factor, 1], [1, 1, 1]])
+        unposed = replace(camera, K=K, R=np.eye(3), t=np.zeros(3))
+        plane = unposed.unproject(pixels)
+        poses = []
         for triple in triples:
             three = list(triple)
-            if not np.isfinite(plane[three]).all():
-                continue
-            _, turns, shifts = cv2.solveP3P(places[three], plane[three], np.eye(3), None, cv2.SOLVEPNP_AP3P)
-            for turn, shift in zip(turns, shifts, strict=True):
-                if np.isfinite(turn).all() and np.isfinite(shift).all():
-                    posed = replace(zoomed, R=cv2.Rodrigues(turn)[0], t=shift)
-                    squares = (
-                        np.square(posed.project(places) - pixels).sum(axis=1)
-                        / (OUTLIER * POOR_CLICK * zoomed.K[0, 0]) ** 2
-                    )
-                    found.append((float(np.minimum(np.nan_to_num(squares, nan=1.0), 1.0).sum()), posed))
+            if np.isfinite(plane[three]).all():
+                _, turns, shifts = cv2.solveP3P(places[three], plane[three], np.eye(3), None, cv2.SOLVEPNP_AP3P)
+                poses += [np.ravel([turn, shift]) for turn, shift in zip(turns, shifts, strict=True)]
+        vectors = np.array(poses).reshape(-1, 6)
+        vectors = vectors[np.isfinite(vectors).all(axis=1)]
+        R, t = rotations(vectors[:, :3]), vectors[:, 3:]
+        squares = np.square(unposed.project(places @ R.mT + t[:, None]) - pixels).sum(axis=-1)
+        squares /= (OUTLIER * POOR_CLICK * K[0, 0]) ** 2
+        costs = np.minimum(np.nan_to_num(squares, nan=1.0), 1.0).sum(axis=1)
+        found += [
+            (float(costs[index]), replace(unposed, R=R[index], t=t[index]))
+            for index in np.argsort(costs)[:BEST_PROPOSALS]
+        ]
     found.sort(key=lambda proposal: proposal[0])
     chosen: list[Camera] = []
     for _, posed in found:

@@ -27,6 +27,9 @@ SAME_DIRECTION = 0.02
 MOST_TILT = 8.0
 # Cosine of the angle up to which two guesses of the upright agree, 25 degrees.
 COMPATIBLE = 0.906
+# A body's centre of mass lies between hips (this share) and shoulders; a foot that is this much higher than the other,
+# metres, bears nothing of it.
+SIDES, BODY_MIDDLE, LIFTED = ("left", "right"), 0.75, 0.3
 # How high above the floor the joints of a standing foot are, metres.
 ABOVE_FLOOR = {"ankle": 0.08, "heel": 0.02, "big_toe": 0.01, "small_toe": 0.01}
 # People who walked this far in either direction, metres (one standard deviation), show the plane of the floor.
@@ -259,31 +262,35 @@ def _tilt(axes: np.ndarray, up: np.ndarray) -> float:
     return float(np.degrees(np.arcsin(np.sqrt(np.square(axes @ up).mean()))))
 
 
-def _joint_mean(poses: Poses3D, *choices: tuple[str, ...]) -> np.ndarray | None:
-    """(frames, people, 3) the middle of the first choice of joints that the layout has; None without any."""
-    for joints in choices:
-        if all(joint in poses.skeleton.joints for joint in joints):
-            chosen = poses.xyz[:, :, [poses.skeleton.index(joint) for joint in joints]]
-            return np.asarray(chosen.astype(np.float64).mean(axis=2))
-    return None
-
-
 def _up_of_people(poses: Poses3D) -> np.ndarray:
-    """The unit vector from feet to shoulders, in the median over all frames and people."""
-    high = _joint_mean(poses, ("left_shoulder", "right_shoulder"), ("neck",), ("thorax",))
-    low = _joint_mean(poses, ("left_ankle", "right_ankle"))
-    bodies = np.empty((0, 3)) if high is None or low is None else (high - low).reshape(-1, 3)
-    bodies = bodies[np.isfinite(bodies).all(axis=1)]
-    bodies = bodies[np.linalg.norm(bodies, axis=1) > 1e-3]
-    if not len(bodies):
+    """The unit vector from the foot that bears the body to the body's middle, in the median over frames and people."""
+    sides = [
+        [poses.xyz[:, :, poses.skeleton.index(f"{side}_{part}")].astype(np.float64).reshape(-1, 3) for side in SIDES]
+        for part in ("hip", "shoulder", "ankle")
+    ]
+    hips, shoulders = ((left + right) / 2 for left, right in sides[:2])
+    middle, (left, right) = BODY_MIDDLE * hips + (1 - BODY_MIDDLE) * shoulders, sides[2]
+    known = np.isfinite(middle + left + right).all(axis=-1)
+    if not known.any():
         raise CameraError("nobody is seen from the ankles to the shoulders, so that people do not show what is up")
-    bodies /= np.linalg.norm(bodies, axis=1, keepdims=True)
-    up = np.median(bodies, axis=0)
-    for _ in range(20):  # Weiszfeld's steps to the geometric median
-        weights = 1 / np.maximum(np.linalg.norm(bodies - up, axis=1), 1e-6)
-        up = weights @ bodies / weights.sum()
-    direction: np.ndarray = up / np.linalg.norm(up)
-    return direction
+    middle, left, right = middle[known], left[known], right[known]
+    up = _geometric_median(shoulders[known] - (left + right) / 2)
+    for _ in range(5):
+        # The lower foot bears the body: all of it, if the other one is lifted well above.
+        share = np.clip(0.5 + (right - left) @ up / (2 * LIFTED), 0, 1)[:, None]
+        up = _geometric_median(middle - share * left - (1 - share) * right)
+    return up
+
+
+def _geometric_median(vectors: np.ndarray) -> np.ndarray:
+    """The unit vector of least summed distance to the directions of vectors (n, 3)."""
+    directions = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    middle = np.median(directions, axis=0)
+    for _ in range(20):  # Weiszfeld's steps
+        weights = 1 / np.maximum(np.linalg.norm(directions - middle, axis=1), 1e-6)
+        middle = weights @ directions / weights.sum()
+    unit: np.ndarray = middle / np.linalg.norm(middle)
+    return unit
 
 
 def _standing_feet(poses: Poses3D, up: np.ndarray) -> np.ndarray:

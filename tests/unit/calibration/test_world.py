@@ -64,6 +64,7 @@ def walkers(frames: int = 200, lean: float = 15.0, seed: int = 0) -> Poses3D:
             [pelvis[:, :2] + 0.17 * across + 0.5 * np.sin(tilt) * ahead, 0.9 + 0.5 * np.full(frames, np.cos(tilt))]
         )
         xyz[:, 0, COCO17.index(f"{side}_ankle")] = foot
+        xyz[:, 0, COCO17.index(f"{side}_hip")] = np.column_stack([pelvis[:, :2] + 0.1 * across, pelvis[:, 2]])
         xyz[:, 0, COCO17.index(f"{side}_shoulder")] = chest
     return Poses3D(xyz + random.normal(size=xyz.shape) * 0.01, skeleton=COCO17, fps=30)
 

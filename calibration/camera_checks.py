@@ -150,19 +150,23 @@ def _known(camera: Camera, solved: dict[str, float]) -> Iterator[Finding]:
             "focal",
             percent,
             one,
-            f"the focal length is known only to {percent:.1f} %" if np.isfinite(percent) else
-            "the images say nothing about the focal length",
+            _only("focal length", f"{percent:.1f} %"),
             "Film more images with the board tilted by 30 to 45 degrees, near and far.",
-        )  # fmt: skip
+        )
     if "cx" in solved:
-        percent = 100 * max(solved["cx"], solved["cy"]) / float(image_size(camera)[0])
+        off = max(solved["cx"], solved["cy"])
         yield from found(
             "centre",
-            percent,
+            100 * off / float(image_size(camera)[0]),
             one,
-            f"the principal point is known only to {max(solved['cx'], solved['cy']):.0f} px",
+            _only("principal point", f"{off:.0f} px"),
             "Film more images with the board tilted in all directions, and turned by a quarter.",
         )
+
+
+def _only(what: str, error: str) -> str:
+    unknown = error.startswith("inf")
+    return f"the images say nothing about the {what}" if unknown else f"the {what} is known only to {error}"
 
 
 def _plausible(camera: Camera, solved: dict[str, float]) -> Iterator[Finding]:

@@ -84,6 +84,34 @@ LIMITS: dict[str, Limit] = {
 }
 
 
+# Each kind of finding in a few words.
+TITLES: dict[str, str] = {
+    "mirrored": "Mirrored images",
+    "moved": "A camera was moved",
+    "disagreement": "The cameras contradict each other",
+    "link": "Cameras that hardly saw the board together",
+    "position": "Places of cameras are uncertain",
+    "volume": "3D points are uncertain",
+    "not_converged": "The adjustment did not come to rest",
+    "reprojection": "Corners are off in the images",
+    "dropped_images": "Images that do not fit",
+    "dropped_corners": "Corners that do not fit",
+    "images": "Few images",
+    "images_held": "Few images",
+    "variety": "The board was not tilted enough",
+    "far_to_near": "The board was always at one distance",
+    "coverage": "The board was in a small part of the image",
+    "empty_corners": "The board was never in some ends of the image",
+    "focal": "The focal length is uncertain",
+    "centre": "The principal point is uncertain",
+    "aspect": "The pixels are not square",
+    "off_centre": "The principal point is far from the middle",
+    "blind": "The lens model breaks down in the image",
+    "held_out": "The calibration follows single images",
+    "single_images": "Parts of the image hang on one image",
+}
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong, in words.

@@ -19,7 +19,6 @@ from lift3d.calibration.bundle_adjustment import adjust
 from lift3d.calibration.solution import Solution
 from lift3d.calibration.structure import BoardPoses
 from lift3d.errors import CameraError
-from lift3d.geometry.cameras import Camera
 
 # A camera with fewer moments left than this has no calibration to test.
 LEAST_MOMENTS = 3
@@ -86,8 +85,12 @@ def held_out_rmse(solution: Solution, folds: int = 5) -> HeldOut:
             skipped += 1
             continue
         try:
-            fitted = adjust(solution.rig.cameras, _poses(solution, rest), xy[:, rest], free)
-            residuals[:, out] = _board_only(fitted.cameras, _poses(solution, out), xy[:, out])
+            fitted = adjust(
+                solution.rig.cameras, _poses(solution, rest), xy[:, rest], free, relative_noise=solution.noise
+            )
+            residuals[:, out] = adjust(
+                fitted.cameras, _poses(solution, out), xy[:, out], {}, relative_noise=solution.noise
+            ).residuals
         except CameraError:
             skipped += 1
     tested = np.isfinite(residuals).all(axis=-1)
@@ -100,11 +103,6 @@ def held_out_rmse(solution: Solution, folds: int = 5) -> HeldOut:
         folds_skipped=skipped,
         moments=int(tested.any(axis=(0, 2)).sum()),
     )
-
-
-def _board_only(cameras: tuple[Camera, ...], poses: BoardPoses, xy: np.ndarray) -> np.ndarray:
-    """The residuals (C, F, P, 2), pixels, of moments for which only the board moves."""
-    return adjust(cameras, poses, xy, {}).residuals
 
 
 def _determined(solution: Solution, moments: np.ndarray) -> bool:

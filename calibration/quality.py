@@ -25,6 +25,9 @@ WORDS = {
 }
 
 
+CONTRADICTIONS = ("mirrored", "moved", "disagreement")
+
+
 @dataclass(frozen=True, eq=False)
 class Quality:
     """How good a calibration is.
@@ -107,7 +110,10 @@ def assess(solution: Solution) -> Quality:
     rig = solution.rig
     expected = expected_in_volume(solution)
     held_out = held_out_rmse(solution)
-    findings = [*find(solution, expected), *check_held_out(solution, held_out)]
+    findings = find(solution, expected)
+    # Of cameras that contradict the others this would blame the number of images.
+    contradicting = {name for finding in findings if finding.kind in CONTRADICTIONS for name in finding.cameras}
+    findings += [f for f in check_held_out(solution, held_out) if not contradicting & {*f.cameras}]
     findings.sort(key=lambda finding: -finding.severity)
     found, kept = images_found(solution), images_used(solution)
     return Quality(
@@ -135,11 +141,15 @@ def find(solution: Solution, expected: ExpectedError | None) -> list[Finding]:
 
 
 def expected_in_volume(solution: Solution) -> ExpectedError | None:
-    """The expected error where the board was and two cameras see; None for cameras that make no rig."""
+    """The expected error in the volume where several cameras saw the board; None for cameras that make no rig.
+
+    Where they never did, the rig having come about otherwise, the volume is where the cameras look.
+    """
     if len(solution.rig) < 2 or solution.metadata.get("reference", "") is None:
         return None
-    used = solution.used.any(axis=(0, 2))
-    return expected_error(solution, capture_volume(solution.rig, solution.board_poses.world()[used]))
+    together = images_used(solution).sum(axis=0) >= 2
+    boards = solution.board_poses.world()[together] if together.any() else None
+    return expected_error(solution, capture_volume(solution.rig, boards))
 
 
 def grouped(findings: Iterable[Finding]) -> list[list[Finding]]:

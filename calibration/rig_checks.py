@@ -18,6 +18,9 @@ from lift3d.calibration.uncertainty import ExpectedError, position_covariance
 # Strength of a step in how two cameras stand to each other that one in 1000 series of turns that only scatter reaches,
 # and one in 30: the camera that moved shows the one against some camera, and the other against all.
 CERTAIN, LIKELY = 25.0, 10.0
+# The camera to blame disagrees with all; one that disagrees with its best partner by less than this part of that does
+# not. Fewer moments than that tell nothing of a pair.
+LEAST_BLAME, LEAST_SHARED = 0.5, 4
 # Errors of single images smaller than this part of the diagonal are not worth a word.
 ALONE = 2e-4
 
@@ -109,7 +112,10 @@ def _contradictions(solution: Solution, alone: Alone) -> Iterator[Finding]:
             "Switch off mirroring (a self view) in the recording program, or flip these videos, and calibrate again.",
         )
         return
+    blame = _blame(apart)
     for index in beyond:
+        if blame[index] < LEAST_BLAME * blame.max():
+            continue
         yield from found(
             "disagreement",
             float(percent[index]),
@@ -121,6 +127,27 @@ def _contradictions(solution: Solution, alone: Alone) -> Iterator[Finding]:
         )
 
 
+def _blame(apart: np.ndarray) -> np.ndarray:
+    """How much each camera disagrees with that other one with which it agrees best.
+
+    The adjustment spreads what one camera has wrong over all that saw the board with it. But cameras that are right
+    agree at the moments at which the wrong one did not look, and the wrong one with nobody.
+
+    Args:
+        apart: (cameras, moments) by how much each camera's image does not fit the others, pixels; NaN where unknown.
+    """
+    least = np.full(len(apart), np.inf)
+    for a, b in combinations(range(len(apart)), 2):
+        both = np.maximum(apart[a], apart[b])
+        both = both[np.isfinite(both)]
+        if len(both) >= LEAST_SHARED:
+            pair = float(np.percentile(both, 25))
+            least[a], least[b] = min(least[a], pair), min(least[b], pair)
+    # A camera that shares too little with any other is judged by its own images.
+    own = np.array([np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else 0.0 for row in apart])
+    return np.where(np.isfinite(least), least, own)
+
+
 def _moved(solution: Solution, alone: Alone) -> Iterator[Finding]:
     """Cameras that were turned while the board was filmed: those that turned against every other one."""
     cameras, count = solution.rig.cameras, len(solution.rig)
@@ -129,16 +156,22 @@ def _moved(solution: Solution, alone: Alone) -> Iterator[Finding]:
         step = turn_between(solution, alone, a, b)
         if step is not None:
             steps[a, b] = steps[b, a] = step
-    blamed = []
-    for camera in range(count):
-        own = [step for (a, _), step in steps.items() if a == camera]
+    blamed: dict[int, Step] = {}
+    pairs = [[step for (a, _), step in steps.items() if a == camera] for camera in range(count)]
+    for camera, own in enumerate(pairs):
         strengths = [step.strength for step in own]
         if own and max(strengths) > CERTAIN and min(strengths) > LIKELY:
-            blamed.append((camera, own[int(np.argmax(strengths))]))
-    for camera, step in blamed:
+            blamed[camera] = own[int(np.argmax(strengths))]
+    # One that can only be compared with cameras against which more pairs speak is innocent.
+    guilty = {
+        camera: step
+        for camera, step in blamed.items()
+        if not all(b in blamed and len(pairs[b]) > len(pairs[camera]) for a, b in steps if a == camera)
+    }
+    for camera, step in guilty.items():
         pixels = step.angle * float(cameras[camera].K[0, 0])
         before, after = (solution.observations.frames[moment] for moment in (step.before, step.after))
-        who = "it" if len(blamed) == 1 else "it, or another one,"
+        who = "it" if len(guilty) == 1 else "it, or another one,"
         yield from found(
             "moved",
             100 * pixels / diagonal(cameras[camera]),

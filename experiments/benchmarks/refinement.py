@@ -24,8 +24,8 @@ import numpy as np
 from lift3d.datasets.motion_bank import BANK_FPS, BANK_JOINTS, load_motion_bank
 from lift3d.geometry.cameras import Camera
 from lift3d.geometry.rigs import Rig
-from lift3d.geometry.triangulation import triangulate_points
 from lift3d.multiview.refinement import refine
+from lift3d.multiview.triangulate import triangulate
 from lift3d.poses import Keypoints2D, Poses3D
 from lift3d.skeletons import LIMBS, make_skeleton
 
@@ -117,23 +117,15 @@ def observe(truth: np.ndarray, rig: Rig) -> np.ndarray:
     return pixels
 
 
-def triangulate(pixels: np.ndarray, rig: Rig) -> np.ndarray:
-    """(frames, joints, 3) robust triangulation, by weights that fall with the reprojection error."""
-    weights = np.ones(pixels.shape[:-1])
-    for trusted in (100.0, 30.0, 10.0, 10.0, 10.0, 10.0):
-        points = triangulate_points(rig.cameras, pixels, weights).points
-        error = np.stack(
-            [np.linalg.norm(camera.project(points) - seen, axis=-1) for camera, seen in zip(rig, pixels, strict=True)]
-        )
-        weights = np.nan_to_num(1 / (1 + (error / trusted) ** 2) ** 2)
-    return np.asarray(triangulate_points(rig.cameras, pixels, weights).points)
+def seen_by(pixels: np.ndarray) -> list[Keypoints2D]:
+    """(cameras, frames, joints, 2) as the keypoints of one person."""
+    return [Keypoints2D(camera[:, None], skeleton=BODY, fps=BANK_FPS) for camera in pixels]
 
 
 def ours(pixels: np.ndarray, start: np.ndarray, rig: Rig, bones: bool) -> np.ndarray:
     """lift3d's refinement of (frames, joints, 3)."""
-    keypoints = [Keypoints2D(camera[:, None], skeleton=BODY, fps=BANK_FPS) for camera in pixels]
     poses = Poses3D(start[:, None], skeleton=BODY, fps=BANK_FPS)
-    return refine(poses, keypoints, rig, rigid=bones).xyz[:, 0]
+    return refine(poses, seen_by(pixels), rig, rigid=bones).xyz[:, 0]
 
 
 def theirs(pixels: np.ndarray, start: np.ndarray, rig: Rig, bones: bool) -> np.ndarray:
@@ -172,7 +164,7 @@ def main(frames: int = FRAMES, their_frames: int | None = None) -> None:
     """Print the table."""
     rig, truth = make_rig(), motion(frames)
     pixels = observe(truth, rig)
-    start = triangulate(pixels, rig)
+    start = triangulate(seen_by(pixels), rig).xyz[:, 0].astype(np.float64)
     part = slice(0, their_frames or frames)
     for warm in (ours, theirs):
         warm(pixels[:, :60], start[:60], rig, True)

@@ -79,7 +79,8 @@ def refine(
 
     Returns:
         The poses with covariance, sigma, reprojection error, the number of cameras that agree, and for each joint
-        whether it is measured (by two cameras or more) or interpolated.
+        whether it is measured (by two cameras or more) or interpolated. The provenance holds what was learned: the
+        noise and bias of the detector in pixels and the lengths of the bones in metres.
 
     Raises:
         ShapeError: the keypoints do not fit the poses or the rig, or a number is out of range.
@@ -111,7 +112,7 @@ def refine(
             done += frames
             if progress is not None:
                 progress(done, poses.people * poses.frames)
-    return result.poses(rigid)
+    return result.poses(levels)
 
 
 def learn_levels(
@@ -240,9 +241,16 @@ class _Result:
         self._error[frames, person] = np.where(count > 0, error, np.nan).T
         self._cameras[frames, person] = count.T
 
-    def poses(self, rigid: bool) -> Poses3D:
-        """All of it."""
+    def poses(self, levels: Sequence[MotionLevels | None]) -> Poses3D:
+        """All of it, and what was learned on the way."""
         before = self._before
+        rigid = any(level is not None and level.bones is not None for level in levels)
+        joints = before.skeleton.joints
+        learned = {
+            str(track): level.describe(joints)
+            for track, level in zip(before.track_ids, levels, strict=True)
+            if level is not None
+        }
         known = np.isfinite(self._xyz[..., 0])
         measured = known & (self._cameras >= 2)
         source = np.where(measured, SOURCES.index("measured"), np.where(known, INTERPOLATED, 0))
@@ -255,7 +263,10 @@ class _Result:
             reprojection_error=self._error,
             cameras_used=self._cameras,
             source=source,
-            provenance=add_step(before.provenance, "refined over time" + (" with constant bone lengths" * rigid)),
+            provenance={
+                **add_step(before.provenance, "refined over time" + (" with constant bone lengths" * rigid)),
+                "refinement": learned,
+            },
         )
 
 

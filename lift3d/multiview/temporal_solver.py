@@ -19,7 +19,7 @@ with the chains as preconditioner take care of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -78,6 +78,18 @@ class MotionLevels:
     bones: Bones | None
     tied: np.ndarray
     steady: bool = False
+
+    def describe(self, joints: Sequence[str]) -> dict[str, dict[str, float]]:
+        """Noise and bias in pixels by the joints' names, and lengths of bones in metres by their outer joints."""
+
+        def named(values: np.ndarray, indices: Iterable[int]) -> dict[str, float]:
+            return {joints[index]: round(float(value), 4) for index, value in zip(indices, values, strict=True)}
+
+        everywhere = range(len(joints))
+        described = {"pixel_noise": named(self.noise, everywhere), "pixel_bias": named(self.bias, everywhere)}
+        if self.bones is not None:
+            described["bone_lengths"] = named(self.bones.lengths, self.bones.children)
+        return described
 
 
 class Step(NamedTuple):

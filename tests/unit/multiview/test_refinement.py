@@ -13,6 +13,7 @@ from lift3d.geometry.cameras import Camera
 from lift3d.geometry.rigs import Rig
 from lift3d.geometry.triangulation import triangulate_points
 from lift3d.multiview.refinement import learn_levels, refine
+from lift3d.multiview.temporal_solver import solve_window
 from lift3d.poses import SOURCES, Keypoints2D, Poses3D
 from lift3d.skeletons import make_skeleton
 
@@ -91,6 +92,8 @@ def test_better_than_triangulation_and_as_sure_as_it_says() -> None:
     np.testing.assert_allclose(levels.noise, 2.0, rtol=0.1)
     assert (levels.bias < 0.7).all()
     np.testing.assert_allclose(levels.bones.lengths, [UPPER, FORE], atol=0.001)
+    lengths = refined.provenance["refinement"]["0"]["bone_lengths"]
+    assert lengths == pytest.approx({"elbow": UPPER, "wrist": FORE}, abs=0.001)
     # Bones that keep their length tell something about the joints.
     free = refine(poses, keypoints, rig, rigid=False)
     assert np.mean(errors(refined, truth)[:, :3]) < 0.95 * np.mean(errors(free, truth)[:, :3])
@@ -180,7 +183,7 @@ def test_a_window_holds_the_same_whatever_the_length_of_the_clip(monkeypatch: py
     monkeypatch.setattr(refinement, "WINDOW", 200)
     monkeypatch.setattr(refinement, "LEARNED_FRAMES", 200)
     sizes: dict[int, list[int]] = {}
-    solve = refinement.solve_window
+    solve = solve_window
 
     def counted(arrays: Any, window: Any, *rest: Any, **options: Any) -> Any:
         sizes[frames].append(len(window.frames))

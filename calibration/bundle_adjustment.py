@@ -76,6 +76,7 @@ def adjust(
     free: Mapping[str, Sequence[str]],
     prior: np.ndarray | None = None,
     relative_noise: np.ndarray | None = None,
+    dependent: bool = False,
     progress: Progress | None = None,
 ) -> Adjustment:
     """Move the free parameters of the cameras and the structure until the reprojection error is least.
@@ -90,6 +91,8 @@ def adjust(
         relative_noise: (C,) how much noise the cameras' observations have beside each other; None: all the same. Only
             their common factor is estimated: with a noise of its own for each, groups that few cameras see go where
             the camera of the least noise wants them, which then seems to have less still.
+        dependent: whether the errors within a group depend on each other, as those of a board do that moves between
+            the moments at which two cameras look; the covariance then comes from how the groups differ.
         progress: is told of each step, ``(done, most)``.
 
     Returns:
@@ -133,7 +136,7 @@ def adjust(
         used=used,
         noise=noise,
         parameters=problem.parameters,
-        covariance=problem.covariance(state, noise, used),
+        covariance=problem.covariance(state, noise, used, dependent),
         converged=converged,
     )
 
@@ -166,6 +169,7 @@ class _Normal(NamedTuple):
     V: np.ndarray
     pull: np.ndarray
     W: list[np.ndarray]
+    pulls: list[np.ndarray]  # of the gradient, what each group adds to it, by camera
 
 
 class _Problem:
@@ -216,7 +220,7 @@ class _Problem:
         freedom, n = state.structure.freedom, len(self.parameters)
         U, gradient = self.prior.copy(), -self.prior @ state.moved
         V, pull = np.zeros((len(world), freedom, freedom)), np.zeros((len(world), freedom))
-        W = []
+        W, pulls = [], []
         for index, camera in enumerate(state.cameras):
             groups, names, columns = self.groups[index], self.names[index], self.columns[index]
             projection = project_with_derivatives(camera, world[groups], names)
@@ -236,8 +240,9 @@ class _Problem:
             V[groups] += blocks[:, k:-1, k:-1]
             pull[groups] += blocks[:, k:-1, -1]
             W.append(blocks[:, :k, k:-1])
+            pulls.append(blocks[:, :k, -1])
         assert n == len(gradient)
-        return _Normal(U, gradient, V, pull, W)
+        return _Normal(U, gradient, V, pull, W, pulls)
 
     def reduced(self, normal: _Normal, damping: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
         """The Schur complement: its matrix, its right side, the inverses of V, and W V^-1 by camera."""
@@ -303,10 +308,14 @@ class _Problem:
         structure = state.structure.moved(np.einsum("gij,gj->gi", inverse, pull))
         return _State(cameras, structure, state.moved + step)
 
-    def covariance(self, state: _State, noise: np.ndarray, used: np.ndarray) -> np.ndarray:
-        """(n, n) covariance of the cameras' parameters; infinite along what the observations do not determine."""
+    def covariance(self, state: _State, noise: np.ndarray, used: np.ndarray, dependent: bool) -> np.ndarray:
+        """(n, n) covariance of the cameras' parameters; infinite along what the observations do not determine.
+
+        If the errors of a group are ``dependent``, from how much the groups contradict each other (K.-Y. Liang and
+        S. Zeger, "Longitudinal data analysis using generalized linear models", Biometrika 73, 1986, equation 6).
+        """
         normal = self.normal_equations(state, noise, used)
-        S = self.reduced(normal, 0.0)[0]
+        S, _, _, Y = self.reduced(normal, 0.0)
         if not len(S):
             return S
         # Where rounding errors are as large as the information, there is none.
@@ -318,6 +327,12 @@ class _Problem:
         vectors = scale[:, None] * vectors
         covariance = (vectors[:, known] / values[known]) @ vectors[:, known].T
         loose = blind | (np.abs(vectors[:, ~known]).max(axis=1, initial=0.0) > 1e-3 * scale)
+        if dependent:
+            scores = np.zeros((len(normal.V), len(S)))
+            for pulls, groups, columns, eliminated in zip(normal.pulls, self.groups, self.columns, Y, strict=True):
+                scores[groups, columns] = pulls - np.einsum("gid,gd->gi", eliminated, normal.pull[groups])
+            many = int(used.any(axis=(0, 2)).sum())
+            covariance = covariance @ (scores.T @ scores) @ covariance * many / max(many - 1, 1)
         covariance[loose, :] = covariance[:, loose] = 0.0
         covariance[loose, loose] = np.inf
         return covariance

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.linalg import block_diag as block_diagonal
 
-from lift3d.calibration.bundle_adjustment import Adjustment, Progress, adjust
+from lift3d.calibration.bundle_adjustment import MEDIAN_LENGTH, Adjustment, Progress, adjust
 from lift3d.calibration.extrinsics import assemble
 from lift3d.calibration.intrinsics import solve_camera, views
 from lift3d.calibration.mirrored import mirrored_cameras
 from lift3d.calibration.observations import Observations
-from lift3d.calibration.parameters import CENTRE, FISHEYE, FOCAL, POSE, RATIONAL, STANDARD, distortion_names
+from lift3d.calibration.parameters import CENTRE, FISHEYE, FOCAL, POSE, RATIONAL, STANDARD, Parameter, distortion_names
 from lift3d.calibration.solution import Solution
 from lift3d.calibration.structure import BoardPoses
 from lift3d.errors import CameraError
@@ -25,8 +27,8 @@ LENSES = {"standard": STANDARD, "rational": RATIONAL, "fisheye": FISHEYE}
 FEW_VIEWS = 4
 # With fewer than this k3 does, which nothing but the ends of the image tells from k2.
 SEVERAL_VIEWS = 10
-# Cameras whose common noise is this many times that of each alone contradict each other: they did not film at the same
-# time, or the board bends. Then that must not be explained by their intrinsics.
+# Cameras whose errors where others see the board too are this many times those that each has alone contradict each
+# other: they did not film at the same time, or the board bends. That must not be explained by their intrinsics.
 CONTRADICTION = 1.5
 # Without given intrinsics one view cannot tell the focal length from the distance.
 LEAST_VIEWS = 2
@@ -81,22 +83,21 @@ def solve(
     board = BoardPoses(points, start.board_poses.R[known], start.board_poses.t[known])
     noise = np.array([each.noise for each in alone])
     adjustment = adjust(start.cameras, board, xy[:, known], free, relative_noise=noise, progress=progress)
-    agree = bool(np.median(adjustment.noise / noise) < CONTRADICTION)
+    contradictions = _contradictions(adjustment, noise)
+    agree = bool((contradictions < CONTRADICTION).all())
     if not agree:
-        # What is wrong between the cameras is the same for all of them, whatever the noise of each.
-        prior = _intrinsics_known(alone, free)
-        adjustment = adjust(start.cameras, board, xy[:, known], free, prior, progress=progress)
+        adjustment = _poses_only(start.cameras, board, xy[:, known], alone, reference, noise * contradictions, progress)
     metadata = {"reference": reference, "lens": lens, "shared_corners": start.shared.tolist(), "cameras_agree": agree}
     return _solution(observations, adjustment, known, metadata)
 
 
 class _Alone(NamedTuple):
-    """A camera by itself: the board in its space, the intrinsics that are free, their information, its noise."""
+    """A camera by itself: the board in its space, the intrinsics that are free, their covariance, its noise."""
 
     camera: Camera
     poses: BoardPoses
     free: tuple[str, ...]
-    information: np.ndarray
+    covariance: np.ndarray
     noise: float
 
 
@@ -127,10 +128,7 @@ def _camera_alone(observations: Observations, index: int, lens: str, intrinsics:
     R, t = np.full((len(xy), 3, 3), np.nan), np.full((len(xy), 3), np.nan)
     fits = result.used[0].any(axis=-1)
     R[np.flatnonzero(which)[fits]], t[np.flatnonzero(which)[fits]] = result.structure.R[fits], result.structure.t[fits]
-    known = np.isfinite(np.diag(result.covariance))
-    information = np.zeros_like(result.covariance)
-    information[np.ix_(known, known)] = np.linalg.pinv(result.covariance[np.ix_(known, known)], hermitian=True)
-    return _Alone(result.cameras[0], BoardPoses(points, R, t), free, information, float(result.noise[0]))
+    return _Alone(result.cameras[0], BoardPoses(points, R, t), free, result.covariance, float(result.noise[0]))
 
 
 def _free_intrinsics(count: int, given: Camera | None, lens: str) -> tuple[str, ...]:
@@ -143,15 +141,53 @@ def _free_intrinsics(count: int, given: Camera | None, lens: str) -> tuple[str, 
     return (*FOCAL, *CENTRE, *(coefficients[:4] if count < SEVERAL_VIEWS and lens == "standard" else coefficients))
 
 
-def _intrinsics_known(alone: list[_Alone], free: Mapping[str, Sequence[str]]) -> np.ndarray:
-    """The prior for a rig: of each camera's intrinsics what it knows by itself, of its pose nothing."""
-    total = sum(map(len, free.values()))
-    prior, start = np.zeros((total, total)), 0
-    for each in alone:
-        own = slice(start, start + len(each.free))
-        prior[own, own] = each.information
-        start += len(free[each.camera.name])
-    return prior
+def _contradictions(adjustment: Adjustment, noise: np.ndarray) -> np.ndarray:
+    """(cameras,) how many times larger than by its noise alone a camera's errors are where others see the board too."""
+    lengths = np.linalg.norm(adjustment.residuals, axis=-1) / (MEDIAN_LENGTH * noise[:, None, None])
+    seen = np.isfinite(lengths).any(axis=-1)
+    shared = seen & (seen.sum(axis=0) > 1)
+    # In the middle of a view and of the views: outliers do not count, nor do single moments.
+    return np.array([np.median(np.nanmedian(own[which], axis=-1)) for own, which in zip(lengths, shared, strict=True)])
+
+
+def _poses_only(
+    cameras: Sequence[Camera],
+    board: BoardPoses,
+    xy: np.ndarray,
+    alone: list[_Alone],
+    reference: str,
+    relative_noise: np.ndarray,
+    progress: Progress | None,
+) -> Adjustment:
+    """The rig of cameras that contradict each other: no lens is to blame, so the intrinsics stay as each has them.
+
+    The poses come from the moments that cameras share, whose errors are larger than the corners' noise and depend on
+    each other; at the other moments the board is placed by the one camera that sees it.
+    """
+    poses = {each.camera.name: () if each.camera.name == reference else POSE for each in alone}
+    shared = np.isfinite(xy).all(axis=-1).any(axis=-1).sum(axis=0) > 1
+    parts = []
+    for which, free in ((shared, poses), (~shared, {})):
+        if which.any():
+            part = BoardPoses(board.points, board.R[which], board.t[which])
+            parts.append(adjust(cameras, part, xy[:, which], free, None, relative_noise, True, progress))
+            cameras = parts[-1].cameras
+    order = np.argsort(np.concatenate([np.flatnonzero(shared), np.flatnonzero(~shared)]))
+    structures = [part.structure for part in parts if isinstance(part.structure, BoardPoses)]
+    names = [Parameter(each.camera.name, name) for each in alone for name in each.free]
+    return replace(
+        parts[0],
+        cameras=tuple(cameras),
+        structure=BoardPoses(
+            board.points,
+            np.concatenate([structure.R for structure in structures])[order],
+            np.concatenate([structure.t for structure in structures])[order],
+        ),
+        residuals=np.concatenate([part.residuals for part in parts], axis=1)[:, order],
+        used=np.concatenate([part.used for part in parts], axis=1)[:, order],
+        parameters=(*names, *parts[0].parameters),
+        covariance=block_diagonal(*(each.covariance for each in alone), parts[0].covariance),
+    )
 
 
 def _apart(observations: Observations, alone: list[_Alone], progress: Progress | None) -> Solution:

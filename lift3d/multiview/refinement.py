@@ -16,7 +16,8 @@ from lift3d.geometry.triangulation import RigArrays
 from lift3d.motion.filters import sliding_median
 from lift3d.motion.gaps import INTERPOLATED, USUAL_FPS, gap_confidence, short_gaps
 from lift3d.multiview.bone_lengths import Bones, given_lengths
-from lift3d.multiview.temporal_solver import MotionLevels, Solution, Step, Window, solve_window
+from lift3d.multiview.motion_levels import MotionLevels
+from lift3d.multiview.temporal_solver import Solution, Step, Window, solve_window
 from lift3d.multiview.views import check_views, match_person
 from lift3d.poses import SOURCES, Keypoints2D, Poses3D, add_step
 

@@ -20,10 +20,10 @@ class Command(TyperCommand):
         try:
             return super().invoke(ctx)
         except Lift3DError as error:
-            say(f"lift3d {self.name}: {error}")
+            say(f"{ctx.command_path}: {error}")
             raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
-            say(f"lift3d {self.name}: interrupted; the files that were finished are kept")
+            say(f"{ctx.command_path}: interrupted; the files that were finished are kept")
             raise typer.Exit(130) from error
         except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
             raise
@@ -31,7 +31,7 @@ class Command(TyperCommand):
             if os.environ.get("LIFT3D_DEBUG"):
                 raise
             say(
-                f"lift3d {self.name}: unexpected {type(error).__name__}: {error}\n"
+                f"{ctx.command_path}: unexpected {type(error).__name__}: {error}\n"
                 "This is a fault of lift3d. Please report it with the traceback, which LIFT3D_DEBUG=1 shows."
             )
             raise typer.Exit(1) from error

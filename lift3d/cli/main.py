@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from lift3d.cli import board
+from lift3d.cli.calibrate import calibrate
 from lift3d.cli.command import Command
 from lift3d.cli.convert import convert
 from lift3d.cli.convert_checkpoint import convert_checkpoint
@@ -20,7 +22,6 @@ from lift3d.cli.lift import lift
 from lift3d.cli.models import models
 from lift3d.cli.view import view
 
-
 app = typer.Typer(
     name="lift3d",
     help="From 2D keypoints to 3D human motion.",
@@ -29,8 +30,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _command in (info, convert, lift, view, evaluate, demo, models, convert_checkpoint):
+for _command in (info, convert, lift, calibrate, view, evaluate, demo, models, convert_checkpoint):
     app.command(cls=Command)(_command)
+
+_board = typer.Typer(help="Make a calibration board, or look for one in an image.", no_args_is_help=True)
+for _command in (board.new, board.check):
+    _board.command(cls=Command)(_command)
+app.add_typer(_board, name="board")
 
 
 def _print_version(asked: bool) -> None:

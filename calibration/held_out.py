@@ -93,7 +93,7 @@ def held_out_rmse(solution: Solution, folds: int = 5) -> HeldOut:
             ).residuals
         except CameraError:
             skipped += 1
-    tested = np.isfinite(residuals).all(axis=-1)
+    tested = np.asarray(np.isfinite(residuals).all(axis=-1))
     return HeldOut(
         rmse=_rmse(residuals, tested),
         fitted_rmse=_rmse(solution.residuals, tested),
@@ -127,4 +127,4 @@ def _rmse(residuals: np.ndarray, which: np.ndarray) -> float:
 def _image_rmse(residuals: np.ndarray, which: np.ndarray) -> np.ndarray:
     counts = which.sum(axis=-1)
     squares = np.where(which, np.square(residuals).sum(axis=-1), 0.0).sum(axis=-1)
-    return np.sqrt(np.where(counts > 0, squares, np.nan) / np.maximum(counts, 1))
+    return np.asarray(np.sqrt(np.where(counts > 0, squares, np.nan) / np.maximum(counts, 1)))

@@ -29,14 +29,12 @@ CORNER_NAMES = ("top left", "top right", "bottom left", "bottom right")
 
 def images_used(solution: Solution) -> np.ndarray:
     """(cameras, moments) whether an image counted: corners enough to fix the board's pose were used."""
-    enough: np.ndarray = solution.used.sum(axis=-1) >= LEAST_CORNERS
-    return enough
+    return np.asarray(solution.used.sum(axis=-1) >= LEAST_CORNERS)
 
 
 def images_found(solution: Solution) -> np.ndarray:
     """(cameras, moments) whether the board was found in an image, whatever became of it."""
-    found: np.ndarray = solution.observations.seen.sum(axis=-1) >= LEAST_CORNERS
-    return found
+    return np.asarray(solution.observations.seen.sum(axis=-1) >= LEAST_CORNERS)
 
 
 def image_errors(solution: Solution) -> np.ndarray:
@@ -54,7 +52,7 @@ def coverage(camera: Camera, corners: np.ndarray) -> np.ndarray:
     counts, _, _ = np.histogram2d(
         corners[:, 1], corners[:, 0], bins=(CELLS[1], CELLS[0]), range=[[-0.5, height - 0.5], [-0.5, width - 0.5]]
     )
-    return counts
+    return np.asarray(counts)
 
 
 def empty_corners(camera: Camera, corners: np.ndarray) -> list[str]:
@@ -101,8 +99,7 @@ def views_of(solution: Solution, index: int) -> Views:
 def shared_moments(solution: Solution) -> np.ndarray:
     """(cameras, cameras) how many moments each pair saw the board at together; on the diagonal those of the camera."""
     used = images_used(solution).astype(int)
-    shared: np.ndarray = used @ used.T
-    return shared
+    return np.asarray(used @ used.T)
 
 
 def strongest_links(shared: np.ndarray) -> list[tuple[int, int, int]]:

@@ -58,14 +58,14 @@ def draw_summary(solution: Solution, quality: Quality) -> Figure:
         above, side = views_of_rig(solution)
         heat = None
         for box, scene, title in (
-            ([0.04, 0.40, 0.26, 0.29], above, "The rig from above"),
-            ([0.35, 0.40, 0.26, 0.29], side, "from the side"),
+            ((0.04, 0.40, 0.26, 0.29), above, "The rig from above"),
+            ((0.35, 0.40, 0.26, 0.29), side, "from the side"),
         ):
             axes = figure.add_axes(box)
             heat = draw_rig(axes, scene, solution, quality)
             axes.set_title(title, fontsize=12, color=INK, loc="left")
         if heat is not None:
-            bar = figure.colorbar(heat, cax=figure.add_axes([0.625, 0.42, 0.008, 0.24]))
+            bar = figure.colorbar(heat, cax=figure.add_axes((0.625, 0.42, 0.008, 0.24)))
             bar.set_label("expected error by the calibration, mm", fontsize=9.5, color=FAINT)
             bar.ax.tick_params(labelsize=9, colors=FAINT)
     else:
@@ -73,14 +73,14 @@ def draw_summary(solution: Solution, quality: Quality) -> Figure:
             (0.03, draw_residuals, "Errors of all corners"),
             (0.34, draw_vectors, "Mean errors over the image"),
         ):
-            axes = figure.add_axes([left, 0.40, 0.28, 0.29])
+            axes = figure.add_axes((left, 0.40, 0.28, 0.29))
             draw(axes, solution, 0)
             axes.set_title(title, fontsize=12, color=INK, loc="left")
-    axes = figure.add_axes([0.05, 0.08, 0.33, 0.22])
+    axes = figure.add_axes((0.05, 0.08, 0.33, 0.22))
     draw_moments(axes, solution)
     axes.set_title("Error of each image (hollow: left out)", fontsize=12, color=INK, loc="left")
     if rig:
-        axes = figure.add_axes([0.42, 0.06, 0.22, 0.24])
+        axes = figure.add_axes((0.42, 0.06, 0.22, 0.24))
         draw_links(axes, solution)
         axes.set_title("Moments that two cameras share", fontsize=12, color=INK, loc="left")
 
@@ -96,7 +96,7 @@ def draw_summary(solution: Solution, quality: Quality) -> Figure:
     for index, name in enumerate(names):
         row, column = divmod(index, columns)
         width, height = 0.30 / columns, 0.29 / rows
-        axes = figure.add_axes([0.69 + column * width, 0.30 - (row + 1) * height + 0.005, width - 0.01, height - 0.035])
+        axes = figure.add_axes((0.69 + column * width, 0.30 - (row + 1) * height + 0.005, width - 0.01, height - 0.035))
         axes.set_anchor("NW")
         draw_coverage(axes, solution, index)
         rmse = quality.camera_rmse[name]

@@ -17,7 +17,7 @@ from lift3d.viz.style import LEFT, PEOPLE, RIGHT, TRUTH
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.image import AxesImage
+    from matplotlib.cm import ScalarMappable
 
 GOOD, BAD, QUIET, INK, FAINT, GRID = LEFT, RIGHT, TRUTH, "#1D2127", "#636B76", "#E3E6EB"
 MARKS = "osD^vP"
@@ -38,7 +38,7 @@ def plain_text() -> AbstractContextManager[None]:
     """Within it, the dollars in names are dollars, and no formulas."""
     import matplotlib
 
-    return matplotlib.rc_context({"text.parse_math": False})  # type: ignore[no-any-return]
+    return matplotlib.rc_context({"text.parse_math": False})
 
 
 def drawable(text: str) -> str:
@@ -75,7 +75,7 @@ def views_of_rig(solution: Solution) -> tuple[Scene, Scene]:
     return Scene(x, y, names[:2]), Scene(along, z, (name, names[2]))
 
 
-def draw_rig(axes: Axes, scene: Scene, solution: Solution, quality: Quality) -> AxesImage | None:
+def draw_rig(axes: Axes, scene: Scene, solution: Solution, quality: Quality) -> ScalarMappable | None:
     """Cameras as pyramids, boards as outlines, and the volume coloured by the error that is to be expected, mm.
 
     Returns what a colour bar needs, or None without a volume.
@@ -105,8 +105,8 @@ def draw_rig(axes: Axes, scene: Scene, solution: Solution, quality: Quality) -> 
         ahead = scene.flat(camera.R[2])
         behind = -15 * ahead / np.linalg.norm(ahead) if np.linalg.norm(ahead) > 0.5 else np.array([0.0, 14.0])
         axes.annotate(
-            drawable(camera.name), place, behind, textcoords="offset points", ha="center", va="center", fontsize=10,
-            color=INK,
+            drawable(camera.name), tuple(place), tuple(behind), textcoords="offset points", ha="center", va="center",
+            fontsize=10, color=INK,
         )  # fmt: skip
     flat = scene.flat(everything)
     low, high = flat.min(axis=0) - 0.15 * extent, flat.max(axis=0) + 0.15 * extent
@@ -116,7 +116,7 @@ def draw_rig(axes: Axes, scene: Scene, solution: Solution, quality: Quality) -> 
     return heat
 
 
-def _draw_volume(axes: Axes, scene: Scene, quality: Quality) -> AxesImage | None:
+def _draw_volume(axes: Axes, scene: Scene, quality: Quality) -> ScalarMappable | None:
     """The expected error, of all places behind each other the middle one."""
     if quality.expected is None:
         return None
@@ -135,7 +135,7 @@ def _draw_volume(axes: Axes, scene: Scene, quality: Quality) -> AxesImage | None
     squares = PatchCollection([Rectangle(corner, *step) for corner in columns - np.array(step) / 2], linewidth=0)
     squares.set(array=value, cmap=HEAT, clim=(0, float(np.percentile(error, 95))), alpha=0.85)
     axes.add_collection(squares)
-    return squares  # type: ignore[no-any-return]
+    return squares
 
 
 def _spacing(values: np.ndarray) -> float:

@@ -95,7 +95,7 @@ def expected_error(solution: Solution, points: np.ndarray, pixel_noise: float = 
         names = [solution.parameters[index].name for index in mine]
         projection = project_with_derivatives(camera, points[seen], names)
         information[seen] += projection.by_point.mT @ projection.by_point
-        pulls[np.ix_(np.flatnonzero(seen), range(3), mine)] += projection.by_point.mT @ projection.by_camera
+        pulls[np.ix_(np.flatnonzero(seen), np.arange(3), mine)] += projection.by_point.mT @ projection.by_camera
         seen_by += seen
         loose |= seen & undetermined[mine].any()
 
@@ -140,8 +140,8 @@ def without_rigid_motion(points: np.ndarray, moves: np.ndarray) -> np.ndarray:
     turns = np.array([[zero, z, -y], [-z, zero, x], [y, -x, zero]]).transpose(2, 1, 0)
     G = np.concatenate([np.broadcast_to(np.eye(3), turns.shape), turns], axis=-1).reshape(-1, 6)
     flat = moves.reshape(len(G), -1)
-    left: np.ndarray = flat - G @ np.linalg.lstsq(G, flat, rcond=None)[0]
-    return left.reshape(moves.shape)
+    left = flat - G @ np.linalg.lstsq(G, flat, rcond=None)[0]
+    return np.asarray(left.reshape(moves.shape))
 
 
 def position_covariance(solution: Solution, camera: str) -> np.ndarray:
@@ -153,9 +153,8 @@ def position_covariance(solution: Solution, camera: str) -> np.ndarray:
     x, y, z = own.t
     # With C = -R^T exp(-[r]x) (t + dt): dC = -R^T ([t]x r + dt).
     D = -own.R.T @ np.hstack([[[0, -z, y], [z, 0, -x], [-y, x, 0]], np.eye(3)])
-    spread: np.ndarray = D @ covariance @ D.T
-    return spread
+    return np.asarray(D @ covariance @ D.T)
 
 
 def _millimetres(covariances: np.ndarray) -> np.ndarray:
-    return 1000 * np.sqrt(np.einsum("nii->n", covariances))
+    return np.asarray(1000 * np.sqrt(np.einsum("nii->n", covariances)))

@@ -25,15 +25,13 @@ def sees(camera: Camera, points: np.ndarray) -> np.ndarray:
     local = points @ camera.R.T + camera.t
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.abs(plane - local[..., :2] / local[..., 2:]).max(axis=-1)
-        seen: np.ndarray = inside & (apart * camera.K[0, 0] < ROUND_TRIP)
-    return seen
+        return np.asarray(inside & (apart * camera.K[0, 0] < ROUND_TRIP))
 
 
 def in_image(camera: Camera, pixels: np.ndarray) -> np.ndarray:
     """Whether pixels (..., 2) lie in the camera's image; one of unknown size reaches to twice its principal point."""
     with np.errstate(invalid="ignore"):
-        inside: np.ndarray = ((pixels >= -0.5) & (pixels <= image_size(camera) - 0.5)).all(axis=-1)
-    return inside
+        return np.asarray(((pixels >= -0.5) & (pixels <= image_size(camera) - 0.5)).all(axis=-1))
 
 
 def image_size(camera: Camera) -> np.ndarray:
@@ -68,7 +66,7 @@ def capture_volume(rig: Rig, around: np.ndarray | None = None, count: int = 1000
     steps = np.maximum(np.round(side / np.cbrt(side.prod() / count)), 2).astype(int)
     axes = [np.linspace(start, end, n) for start, end, n in zip(low, high, steps, strict=True)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    return grid[np.sum([sees(camera, grid) for camera in rig], axis=0) >= 2]
+    return np.asarray(grid[np.sum([sees(camera, grid) for camera in rig], axis=0) >= 2])
 
 
 def axes_meet(rig: Rig) -> np.ndarray:
@@ -83,6 +81,5 @@ def axes_meet(rig: Rig) -> np.ndarray:
     ahead = forward.mean(axis=0)
     if np.linalg.eigvalsh(normal)[0] < 1e-3 * len(rig):
         apart = np.linalg.norm(centres - centres.mean(axis=0), axis=-1).max()
-        return centres.mean(axis=0) + ahead * max(2 * float(apart), 1.0)
-    point: np.ndarray = np.linalg.solve(normal, np.einsum("cij,cj->i", across, centres))
-    return point
+        return np.asarray(centres.mean(axis=0) + ahead * max(2 * float(apart), 1.0))
+    return np.asarray(np.linalg.solve(normal, np.einsum("cij,cj->i", across, centres)))

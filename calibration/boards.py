@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -105,8 +105,8 @@ class Board:
         """
         if self.type in (CHESSBOARD, CHARUCO):
             columns, rows = self.corners
-            plane = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2)
-            plane = (plane + (self.type == CHARUCO)) * self.square_length
+            cells = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2)
+            plane = (cells + (self.type == CHARUCO)) * self.square_length
         else:
             plane = self.marker_corners(np.arange(self.markers)).reshape(-1, 2)
         points = np.column_stack([plane, np.zeros(len(plane))]).astype(np.float64)
@@ -193,8 +193,12 @@ def _counts(name: str, values: Any, least: int) -> tuple[int, int]:
 
 
 def _length(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < math.inf:
+    try:
+        length = math.nan if isinstance(value, (bool, str)) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        length = math.nan
+    if not 0 < length < math.inf:
         raise BoardError(f"{name} must be a positive number of metres, not {value!r}")
-    if value > MAX_LENGTH:
-        raise BoardError(f"{name} = {value:g} is more than {MAX_LENGTH:g} metres; is it in millimetres?")
-    return float(value)
+    if length > MAX_LENGTH:
+        raise BoardError(f"{name} = {length:g} is more than {MAX_LENGTH:g} metres; is it in millimetres?")
+    return length

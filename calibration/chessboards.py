@@ -1,10 +1,15 @@
-"""Chessboards in an image: all inner corners, or none."""
+"""Chessboards in an image: all inner corners, or none.
+
+Of OpenCV's two detectors the classic one misses a few boards, and the later one reports some that are not there. So
+both are asked, and what they find is checked: the corners must form a grid, the squares must alternate, and the pattern
+must end where the board does, or a part of a larger board would pass for the board.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from lift3d.calibration.corner_order import alternation, canonical_order
+from lift3d.calibration.corner_order import alternation, canonical_order, continues
 from lift3d.calibration.refinement import refine_saddles
 
 # Of recorded images, the classic detector finds most and fast on large ones made smaller; OpenCV's later one, which
@@ -41,8 +46,7 @@ def find_chessboard(gray: np.ndarray, corners: tuple[int, int], thorough: bool =
             (cv2.findChessboardCornersSB, SECTOR_SIDE, sector),
         ]
     for find, side, flags in tries:
-        scale = min(1.0, side / max(gray.shape))
-        small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else gray
+        small, scale = _shrunk(gray, side)
         found, pixels = find(small, corners, flags=flags)
         if not found:
             continue
@@ -52,7 +56,7 @@ def find_chessboard(gray: np.ndarray, corners: tuple[int, int], thorough: bool =
             continue
         spacing = min(float(np.linalg.norm(np.diff(grid, axis=axis), axis=-1).min()) for axis in (0, 1))
         grid = refine_saddles(gray, grid, round(WINDOW_SHARE * spacing))
-        if is_regular(grid) and alternation(grid, gray) >= LEAST_ALTERNATION:
+        if is_regular(grid) and alternation(grid, gray) >= LEAST_ALTERNATION and not continues(grid, gray):
             return canonical_order(grid, gray).reshape(-1, 2)
     return None
 
@@ -68,3 +72,28 @@ def is_regular(grid: np.ndarray) -> bool:
         if (bends > MAX_BEND * np.minimum(lengths[:, 1:], lengths[:, :-1])).any():
             return False
     return True
+
+
+def board_size(gray: np.ndarray) -> tuple[int, int] | None:
+    """(larger, smaller) count of inner corners of whatever chessboard the image shows, None if there is none.
+
+    Source: A. Duda and U. Frese, "Accurate detection and localization of checkerboard corners for calibration",
+    BMVC 2018, which OpenCV's detector follows.
+    """
+    import cv2
+
+    small, _ = _shrunk(gray, SECTOR_SIDE)
+    flags = cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_EXHAUSTIVE | cv2.CALIB_CB_LARGER
+    # The detector starts from a board of this size and lets it grow.
+    found, _, cells = cv2.findChessboardCornersSBWithMeta(small, (4, 3), flags)
+    return (max(cells.shape[:2]), min(cells.shape[:2])) if found else None
+
+
+def _shrunk(gray: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+    """The image with its longer side at most ``side`` pixels, and by how much it was scaled."""
+    import cv2
+
+    scale = min(1.0, side / max(gray.shape))
+    if scale == 1:
+        return gray, scale
+    return np.asarray(cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)), scale

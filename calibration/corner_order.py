@@ -7,7 +7,13 @@ corners.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+
+# So many of the corners that a larger board would have in its next row, and this share of them, must be there.
+LEAST_CORNERS = 3
+SAME = 0.7
 
 
 def canonical_order(grid: np.ndarray, gray: np.ndarray) -> np.ndarray:
@@ -42,6 +48,42 @@ def alternation(grid: np.ndarray, gray: np.ndarray) -> float:
     """Share of neighbouring squares, 0.5 to 1, of which the one is darker that should be on a chessboard."""
     agree = np.concatenate([difference.ravel() for difference in _differences(grid, gray)]) > 0
     return float(max(agree.mean(), 1 - agree.mean())) if agree.size else 1.0
+
+
+def continues(grid: np.ndarray, gray: np.ndarray) -> bool:
+    """Whether the pattern goes on beyond the squares around the corners: then they are a part of a larger board.
+
+    Args:
+        grid: (rows, columns, 2) pixels.
+        gray: (height, width) image.
+    """
+    import cv2
+
+    rows, columns = grid.shape[:2]
+    plane = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2).astype(np.float64)
+    H: Any = cv2.findHomography(plane, grid.reshape(-1, 2))[0]
+    if H is None:
+        return False
+    contrast = np.median([np.median(np.abs(difference)) for difference in _differences(grid, gray) if difference.size])
+    across, down = np.arange(columns, dtype=np.float64), np.arange(rows, dtype=np.float64)
+    for beyond in (
+        [(x, -1.0) for x in across],
+        [(x, float(rows)) for x in across],
+        [(-1.0, y) for y in down],
+        [(float(columns), y) for y in down],
+    ):
+        # The four squares that would meet at each corner beyond, a quarter of a square away from it.
+        around = np.array(beyond)[:, None] + 0.25 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+        places = np.rint(cv2.perspectiveTransform(around.reshape(-1, 1, 2), H).reshape(-1, 4, 2)).astype(int)
+        inside = ((places >= 0) & (places < gray.shape[::-1])).all(axis=(1, 2))
+        if inside.sum() < LEAST_CORNERS:
+            continue
+        shades = gray[places[inside, :, 1], places[inside, :, 0]].astype(np.float64)
+        darker = shades[:, ::2].max(axis=1) + contrast / 2 < shades[:, 1::2].min(axis=1)
+        brighter = shades[:, ::2].min(axis=1) > shades[:, 1::2].max(axis=1) + contrast / 2
+        if (darker | brighter).mean() >= SAME:
+            return True
+    return False
 
 
 def _first_is_dark(grid: np.ndarray, gray: np.ndarray) -> float:

@@ -14,6 +14,7 @@ from lift3d.errors import ShapeError
 # Half the side of the windows in which sharpness is measured, as a share of a square, and its limits in pixels.
 WINDOW_SHARE = 0.3
 MIN_WINDOW, MAX_WINDOW = 3, 12
+MIN_SIDE = 32  # pixels; in smaller images OpenCV's detectors fail
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +61,8 @@ def detect_board(gray: np.ndarray, board: Board, thorough: bool = True) -> Detec
     if board.inverted:
         gray = 255 - gray
     variant = 0
+    if min(gray.shape) < MIN_SIDE:
+        return Detection(np.full((len(board.points), 2), np.nan), variant, float("nan"))
     if board.type == CHESSBOARD:
         found = find_chessboard(gray, board.corners, thorough)
         xy = np.full((len(board.points), 2), np.nan) if found is None else found

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -21,27 +21,6 @@ VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".web
 MAX_IMAGE_BYTES = 1 << 30
 
 Source = str | PathLike[str] | Sequence[str | PathLike[str]]
-
-
-class Footage(Protocol):
-    """The images of one camera."""
-
-    path: Path
-
-    def __len__(self) -> int: ...
-
-    def name(self, index: int) -> str:
-        """What one of its images is called in messages."""
-
-    def numbers(self) -> list[int]:
-        """The number of each image, by which images of several cameras are matched."""
-
-    def read(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
-        """(index, (height, width) uint8 image) of the indices, which ascend, one image in memory at a time.
-
-        Raises:
-            FileFormatError: an image cannot be read, or the video has none.
-        """
 
 
 @dataclass(frozen=True)
@@ -60,13 +39,20 @@ class Images:
         return len(self.files)
 
     def name(self, index: int) -> str:
+        """What one of the images is called in messages."""
         return str(self.files[index])
 
     def numbers(self) -> list[int]:
+        """The number of each image, by which images of several cameras are matched: the one in its name."""
         numbers = frame_numbers([file.stem for file in self.files], self.path)
         return list(range(len(self))) if numbers is None else numbers
 
     def read(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """(index, (height, width) uint8 image) of the indices, one image in memory at a time.
+
+        Raises:
+            FileFormatError: an image cannot be read.
+        """
         for index in indices:
             yield index, read_image(self.files[index])
 
@@ -87,13 +73,22 @@ class Video:
         return self.frames
 
     def name(self, index: int) -> str:
+        """What one of the frames is called in messages."""
         return f"{self.path}, frame {index}"
 
     def numbers(self) -> list[int]:
+        """The number of each frame, by which videos of several cameras are matched."""
         return list(range(self.frames))
 
     def read(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
-        """Frames are counted while they are decoded one after the other: seeking is not exact in every format."""
+        """(index, (height, width) uint8 image) of the indices, which ascend, one frame in memory at a time.
+
+        Frames are counted while they are decoded one after the other: seeking is not exact in every format. A video
+        that ends before its time gives what there is.
+
+        Raises:
+            FileFormatError: no frame can be decoded.
+        """
         import cv2
 
         capture = _open_video(self.path)
@@ -111,6 +106,9 @@ class Video:
                 raise FileFormatError(self.path, "no frame of this video can be decoded; is it damaged?")
         finally:
             capture.release()
+
+
+Footage = Images | Video
 
 
 def read_image(path: str | PathLike[str]) -> np.ndarray:

@@ -60,7 +60,7 @@ class Observations:
         if min((side for size in sizes for side in size), default=1) < 1:
             raise ShapeError(f"image_sizes must be (width, height) in pixels, not {self.image_sizes}")
         # One meaning of "not seen": both coordinates NaN.
-        seen = np.isfinite(xy).all(axis=-1)
+        seen = np.asarray(np.isfinite(xy).all(axis=-1))
         xy = np.where(seen[..., None], xy, np.nan)
         order = sorted(range(len(self.cameras)), key=lambda index: natural_key(self.cameras[index]))
         if order != list(range(len(order))):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 # Half the window around a corner, as a share of the clear distance around it, and its limits in pixels.
@@ -13,6 +15,7 @@ MIN_REACH = 1.5
 SIDE_ROUNDS = 4
 # Where the lines cross a side, from one end (0) to the other: its ends are rounded by blur.
 CROSSINGS = np.linspace(0.12, 0.88, 24)
+NOTHING: Any = None  # cv2.remap's second map, which it need not have
 
 
 def refine_saddles(gray: np.ndarray, corners: np.ndarray, half: int) -> np.ndarray:
@@ -82,7 +85,7 @@ def refine_sides(gray: np.ndarray, quads: np.ndarray, clear: float) -> np.ndarra
         brightness = np.concatenate(
             [
                 cv2.remap(
-                    gray, quad.reshape(-1, len(steps), 2).astype(np.float32), None, cv2.INTER_LINEAR,
+                    gray, quad.reshape(-1, len(steps), 2).astype(np.float32), NOTHING, cv2.INTER_LINEAR,
                     borderMode=cv2.BORDER_REPLICATE,
                 )
                 for quad in points

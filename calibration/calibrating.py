@@ -115,7 +115,7 @@ def calibrate(
     if images is None:
         if alone is None or points is None:
             raise CameraError(
-                "without common images of a board a rig needs images for the intrinsics, and scene points for the places"
+                "without common images of a board a rig needs images for the intrinsics and scene points for the poses"
             )
         solution = solve(alone, lens, extrinsics=False, progress=solving)
         placed = cameras_from_points(solution.rig, points)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lift3d.cli.console import counted, progress_bar, progress_stages, report
+from lift3d.cli.console import counted, progress_stages, report
 from lift3d.cli.named_paths import named_paths
 from lift3d.cli.options import AsJson, Format, FrameRate, Layout, Overwrite, require_new
 from lift3d.cli.rig_options import Unit, parse_unit
@@ -87,15 +87,18 @@ def calibrate(
     as_json: AsJson = False,
 ) -> None:
     """Calibrate cameras, and say how far to trust the result."""
+
     require_new(output, overwrite, RIGS)
     if rig is not None:
         of_boards = {"--board": board, "--report": report_file, "--intrinsics": intrinsics, "--floor": floor,
                      "--points": points, "--timestamps": timestamps, "--corners": corners}  # fmt: skip
         if given := [name for name, value in of_boards.items() if value is not None]:
             raise typer.BadParameter(f"--rig refines a rig from people; {given[0]} is for calibrating with a board")
-        _refine(
-            rig, sources or [], output, height, distance, parse_unit(unit), fps, skeleton, format, overwrite, as_json
-        )
+        from lift3d.cli.refine_rig import refine_rig
+
+        moved = read_rig(rig, unit=parse_unit(unit))
+        summary, text = refine_rig(moved, sources or [], output, height, distance, fps, skeleton, format, overwrite)
+        report({"rig": rig, **summary}, text, as_json)
         return
     if board is None:
         raise typer.BadParameter("name the board with --board ('lift3d board new' makes one), or a rig with --rig")
@@ -196,46 +199,3 @@ def _to_text(rig: Rig, result: CalibrationReport, output: Path, page: Path) -> s
             f"{expected['per_pixel']:.1f} mm more for each pixel that a keypoint is off"
         )
     return "\n".join([*lines, f"{output}: written", f"{page}: written"])
-
-
-def _refine(
-    rig_file: Path,
-    sources: Sequence[str],
-    output: Path,
-    height: float | None,
-    distance: str | None,
-    unit: str | float | None,
-    fps: float | None,
-    skeleton: str | None,
-    format: str | None,
-    overwrite: bool,
-    as_json: bool,
-) -> None:
-    """Refine a rig from the 2D keypoints of people."""
-    from lift3d.calibration.people import refine_from_people
-    from lift3d.cli.camera_keypoints import read_cameras
-    from lift3d.io.rigs import read_rig
-
-    rig = read_rig(rig_file, unit=unit)
-    keypoints = read_cameras(sources, rig, fps=fps, skeleton=skeleton, format=format)
-    with progress_bar("Refining") as progress:
-        refined, result = refine_from_people(
-            rig, keypoints, height=height, distance=_distance(distance), progress=progress
-        )
-    refined.save(output, overwrite)
-    report(
-        {"input": rig_file, "output": output, **result.to_dict()}, f"{result.describe()}\n{output}: written", as_json
-    )
-
-
-def _distance(text: str | None) -> tuple[str, str, float] | None:
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.split(",")]
-    try:
-        first, second, metres = parts
-        return first, second, float(metres)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is not JOINT,JOINT,METRES, such as left_hip,left_knee,0.42", param_hint="--distance"
-        ) from None

@@ -142,7 +142,8 @@ def open_footage(source: Source) -> Footage:
         FileFormatError: there is nothing there, or nothing that can be read.
     """
     if not isinstance(source, (str, PathLike)):
-        return _images([Path(file) for file in source], Path("."))
+        files = [Path(file) for file in source]
+        return _images(files, files[0].parent if files else Path("."))
     path = Path(source)
     if path.is_dir():
         return _folder(path)
@@ -259,7 +260,7 @@ def _images(files: list[Path], folder: Path) -> Images:
         if file.suffix.lower() not in IMAGES:
             raise FileFormatError(file, f"not an image ({', '.join(IMAGES)})")
     ordered = sorted(set(files), key=lambda file: natural_key(str(file)))
-    return Images(folder if len(ordered) > 1 else ordered[0].parent, tuple(ordered))
+    return Images(folder, tuple(ordered))
 
 
 def _open_video(path: Path) -> Any:

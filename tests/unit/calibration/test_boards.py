@@ -1,5 +1,6 @@
 """Boards: their corners, their fields, their files."""
 
+import contextlib
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from lift3d.calibration.board_files import read_board, write_board
 from lift3d.calibration.boards import Board, BoardError
-from lift3d.errors import FileFormatError, Lift3DError, OutputExistsError
+from lift3d.errors import FileFormatError, OutputExistsError
 
 CALISCOPE = """
 columns = 4
@@ -79,7 +80,7 @@ def test_boards_that_look_the_same_after_half_a_turn() -> None:
             "unknown dictionary 'DICT_X'; known are DICT_4X4_100",
         ),
         (
-            {"type": "aruco", "squares": [8, 7], "square_length": 0.03, "marker_length": 0.02, "dictionary": "DICT_4X4_50"},
+            {"type": "aruco", "squares": [8, 7], "square_length": 3, "marker_length": 2, "dictionary": "DICT_4X4_50"},
             "has 50 markers, the board needs 56",
         ),
     ],
@@ -147,7 +148,5 @@ def test_board_files_that_are_none(tmp_path: Path, text: str) -> None:
               st.booleans(), st.lists(st.one_of(st.integers(-2, 300), st.floats(), st.text(max_size=3)), max_size=3)),
 ))  # fmt: skip
 def test_any_fields_make_a_board_or_a_named_error(fields: dict) -> None:
-    try:
+    with contextlib.suppress(BoardError):
         Board.from_dict(fields)
-    except Lift3DError as error:
-        assert str(error)

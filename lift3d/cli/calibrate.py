@@ -95,6 +95,7 @@ def calibrate(
         if given := [name for name, value in of_boards.items() if value is not None]:
             raise typer.BadParameter(f"--rig refines a rig from people; {given[0]} is for calibrating with a board")
         from lift3d.cli.refine_rig import refine_rig
+        from lift3d.io.rigs import read_rig
 
         moved = read_rig(rig, unit=parse_unit(unit))
         summary, text = refine_rig(moved, sources or [], output, height, distance, fps, skeleton, format, overwrite)

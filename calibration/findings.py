@@ -76,7 +76,7 @@ LIMITS: dict[str, Limit] = {
         0.05, 0.3, False, "% of the image diagonal by which the other cameras have the board elsewhere; as reprojection"
     ),
     "moved": Limit(
-        0.2, 1.0, False, "% of the image diagonal by which a turn of the camera shifts its image; single boards say 0.1"
+        0.7, 2.0, False, "% of the image diagonal by which a turn of the camera shifts its image; single boards err 0.5"
     ),
     "aspect": Limit(2.0, NEVER, False, "% between fx and fy; square pixels have 0"),
     "off_centre": Limit(10.0, NEVER, False, "% of the image width between principal point and middle; lenses have 0-5"),

@@ -112,6 +112,7 @@ def draw_rig(axes: Axes, scene: Scene, solution: Solution, quality: Quality) -> 
     low, high = flat.min(axis=0) - 0.15 * extent, flat.max(axis=0) + 0.15 * extent
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])
+    axes.locator_params(nbins=6)
     _plain(axes, *scene.labels)
     return heat
 

@@ -92,7 +92,7 @@ def test_the_page_asks_for_nothing_and_runs_nothing(page):
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
 
 
-@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "{{STYLE}}&\"'", "$\\frac{1}$ \u2028\udce9", "x" * 200])
+@pytest.mark.parametrize("name", ["<script>{{STYLE}}&\"'</style>", "$\\frac{1}$ \u2028\udce9" + "x" * 99])
 def test_no_name_breaks_out(solution, quality, page, name):
     def renamed(old):
         return name if old == "cam1" else old

@@ -56,9 +56,14 @@ def find_chessboard(gray: np.ndarray, corners: tuple[int, int], thorough: bool =
             continue
         spacing = min(float(np.linalg.norm(np.diff(grid, axis=axis), axis=-1).min()) for axis in (0, 1))
         grid = refine_saddles(gray, grid, round(WINDOW_SHARE * spacing))
-        if is_regular(grid) and alternation(grid, gray) >= LEAST_ALTERNATION and not continues(grid, gray):
+        if is_chessboard(grid, gray):
             return canonical_order(grid, gray).reshape(-1, 2)
     return None
+
+
+def is_chessboard(grid: np.ndarray, gray: np.ndarray) -> bool:
+    """Whether (rows, columns, 2) pixels are the corners of a whole chessboard."""
+    return is_regular(grid) and alternation(grid, gray) >= LEAST_ALTERNATION and not continues(grid, gray)
 
 
 def is_regular(grid: np.ndarray) -> bool:
@@ -85,8 +90,12 @@ def board_size(gray: np.ndarray) -> tuple[int, int] | None:
     small, _ = _shrunk(gray, SECTOR_SIDE)
     flags = cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_EXHAUSTIVE | cv2.CALIB_CB_LARGER
     # The detector starts from a board of this size and lets it grow.
-    found, _, cells = cv2.findChessboardCornersSBWithMeta(small, (4, 3), flags)
-    return (max(cells.shape[:2]), min(cells.shape[:2])) if found else None
+    found, pixels, cells = cv2.findChessboardCornersSBWithMeta(small, (4, 3), flags)
+    if not found:
+        return None
+    rows, columns = cells.shape[:2]
+    grid = np.asarray(pixels, dtype=np.float64).reshape(rows, columns, 2)
+    return (max(rows, columns), min(rows, columns)) if is_chessboard(grid, small) else None
 
 
 def _shrunk(gray: np.ndarray, side: int) -> tuple[np.ndarray, float]:

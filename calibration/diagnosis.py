@@ -77,17 +77,20 @@ def _other_markers(images: Sequence[np.ndarray], board: Board) -> str | None:
 
     counts: Counter[tuple[str, int]] = Counter()
     largest: dict[tuple[str, int], int] = {}
-    for name in DICTIONARIES:
-        for border in (1, 2):
-            parameters = cv2.aruco.DetectorParameters()
-            parameters.markerBorderBits = border
-            parameters.errorCorrectionRate = 0.0
-            detector = cv2.aruco.ArucoDetector(marker_dictionary(name), parameters)
-            for image in images:
-                numbers = detector.detectMarkers(255 - image if board.inverted else image)[1]
-                if numbers is not None and len(numbers):
-                    counts[name, border] += len(numbers)
-                    largest[name, border] = max(largest.get((name, border), 0), int(np.max(numbers)))
+    dictionaries = [marker_dictionary(name) for name in DICTIONARIES]
+    for border in (1, 2):
+        parameters = cv2.aruco.DetectorParameters()
+        parameters.markerBorderBits = border
+        parameters.errorCorrectionRate = 0.0
+        detector = cv2.aruco.ArucoDetector(dictionaries, parameters)
+        for image in images:
+            _, numbers, _, places = detector.detectMarkersMultiDict(255 - image if board.inverted else image)
+            if numbers is None or not len(numbers):
+                continue
+            for place, number in zip(np.ravel(places), np.ravel(numbers), strict=True):
+                key = DICTIONARIES[int(place)], border
+                counts[key] += 1
+                largest[key] = max(largest.get(key, 0), int(number))
     if not counts or counts.most_common(1)[0][1] < LEAST_MARKERS:
         sizes = [size for image in images if (size := board_size(255 - image if board.inverted else image))]
         shown = "The images show a chessboard of {}x{} inner corners, but no markers of a known dictionary"

@@ -127,7 +127,7 @@ def test_a_rig_is_refined_from_people(shared_data: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"--board": "10x7"}, "the images show a chessboard of 9x6 inner corners"),
+        ({"--board": "10x7"}, "show a chessboard of 9x6 inner corners"),
         ({"sources": ["left0[1-3].jpg", "right0[5-7].jpg"]}, "same numbers in their names"),
         ({"sources": ["left01.jpg", "right01.jpg"]}, "1 of its 1 images .* at least 2 are needed"),
         ({"sources": ["left01.jpg", "left01.jpg"]}, "left01.jpg"),

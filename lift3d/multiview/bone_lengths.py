@@ -111,11 +111,7 @@ class BoneTerms:
 
     def __init__(self, bones: Bones, points: np.ndarray, known: np.ndarray) -> None:
         self._parents, self._children = bones.parents, bones.children
-        joints = len(points)
-        self._to_child = np.zeros((joints, len(bones)))
-        self._to_child[bones.children, np.arange(len(bones))] = 1
-        self._to_parent = np.zeros((joints, len(bones)))
-        self._to_parent[bones.parents, np.arange(len(bones))] = 1
+        self._joints = len(points)
         vectors = points[bones.children] - points[bones.parents]
         sizes = np.sqrt(np.einsum("bfi,bfi->bf", vectors, vectors))
         both = (known[bones.parents] & known[bones.children]) & (sizes > 1e-6)
@@ -129,7 +125,7 @@ class BoneTerms:
     def spread(self, values: np.ndarray) -> np.ndarray:
         """The Jacobian's transpose: (bones, frames) to (joints, frames, 3)."""
         forces = values[..., None] * self.rows
-        return _gather(self._to_child - self._to_parent, forces)
+        return self._gather(-forces, forces)
 
     def gradient(self) -> np.ndarray:
         """(joints, frames, 3) the direction of descent."""
@@ -138,20 +134,20 @@ class BoneTerms:
     def add_blocks(self, blocks: np.ndarray) -> np.ndarray:
         """Blocks (6, joints, frames) of every joint and frame on its own, with the bones' share added."""
         x, y, z = np.moveaxis(self.rows, -1, 0)
-        ends = self._to_child + self._to_parent
-        shares = np.stack([ends @ product for product in (x * x, x * y, x * z, y * y, y * z, z * z)])
-        return np.asarray(blocks + shares)
+        shares = np.stack([x * x, x * y, x * z, y * y, y * z, z * z], axis=-1)
+        return np.asarray(blocks + np.moveaxis(self._gather(shares, shares), -1, 0))
 
     def multiply_across(self, points: np.ndarray) -> np.ndarray:
         """The product of (joints, frames, 3) with what ties different joints, everything but ``add_blocks``."""
         at_parent = np.einsum("bfi,bfi->bf", self.rows, points[self._parents])
         at_child = np.einsum("bfi,bfi->bf", self.rows, points[self._children])
-        across: np.ndarray = _gather(self._to_child, at_parent[..., None] * self.rows)
-        across += _gather(self._to_parent, at_child[..., None] * self.rows)
-        return -across
+        return self._gather(-at_child[..., None] * self.rows, -at_parent[..., None] * self.rows)
 
-
-def _gather(matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """(joints, bones) times (bones, frames, 3)."""
-    product: np.ndarray = (matrix @ values.reshape(len(values), -1)).reshape(len(matrix), *values.shape[1:])
-    return product
+    def _gather(self, parents: np.ndarray, children: np.ndarray) -> np.ndarray:
+        """(joints, frames, ...) the sums of what each bone (bones, frames, ...) gives to its ends."""
+        # A product with the incidence matrix would be done by BLAS in threads, which wait for each other.
+        sums = np.zeros((self._joints, *parents.shape[1:]))
+        for bone, (parent, child) in enumerate(zip(self._parents, self._children, strict=True)):
+            sums[parent] += parents[bone]
+            sums[child] += children[bone]
+        return sums

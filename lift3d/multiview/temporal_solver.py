@@ -338,18 +338,23 @@ def _conjugate_gradients(chains: BandedChains, bones: BoneTerms, right: np.ndarr
     solution = start.copy()
     residual = right - multiply(start) if start.any() else right
     conditioned = chains.solve(residual)
-    direction, norm = conditioned, np.vdot(residual, conditioned)
+    direction, norm = conditioned, _inner(residual, conditioned)
     for _ in range(CONJUGATE_STEPS):
         if norm <= 0:
             break
         product = multiply(direction)
-        length = norm / np.vdot(direction, product)
+        length = norm / _inner(direction, product)
         solution = solution + length * direction
         residual = residual - length * product
         conditioned = chains.solve(residual)
-        norm, before = np.vdot(residual, conditioned), norm
+        norm, before = _inner(residual, conditioned), norm
         direction = conditioned + norm / before * direction
     return solution
+
+
+def _inner(a: np.ndarray, b: np.ndarray) -> float:
+    """The sum of the products. (BLAS would do it in threads, which wait for each other longer than it takes.)"""
+    return float(np.einsum("jfi,jfi->", a, b))
 
 
 def _multiply_root(blocks: np.ndarray, vectors: np.ndarray) -> np.ndarray:

@@ -152,8 +152,9 @@ def undistort(x: Array, y: Array, coefficients: Sequence[float], fisheye: bool =
         moved = step_x * step_x + step_y * step_y
         if not bool((moved > tolerance).any()):
             break
-    # A point found on the far side of the turning circle is no point that the lens shows.
-    good = (moved <= tolerance * (1 + u * u + v * v)) & (determinant > 0)
+    # A point found on the far side of the turning circle is no point that the lens shows, nor one that the polynomial
+    # turns over to the other side of the axis.
+    good = (moved <= tolerance * (1 + u * u + v * v)) & (determinant > 0) & (u * x + v * y >= 0)
     nan = float("nan")
     return xp.where(good, u, nan), xp.where(good, v, nan)
 

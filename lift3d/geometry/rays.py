@@ -19,9 +19,9 @@ from lift3d.geometry.lenses import Distorted, distort_with_derivatives, undistor
 
 Array = Any  # a numpy array or a torch tensor; what goes in decides what comes out
 
-# A step of Newton's method this long, on the plane z = 1, leaves an error of about its square: in float32 half a
-# thousandth of a pixel.
-LAST_STEP = {"float32": 1e-3, "float64": 1e-6}
+# By the bytes of a number: how many steps of Newton's method, and how long the last may be on the plane z = 1. It
+# leaves an error of about its square, which in float32 is half a thousandth of a pixel.
+NEWTON = {4: (1, 1e-3), 8: (2, 1e-6)}
 GUESS_DEGREE = 4
 
 
@@ -70,11 +70,12 @@ def make_rays(cameras: Sequence[Camera], pixels: Array, weight: Array | float) -
         if not isinstance(own, float):
             known = known & (own > 0)
             own = xp.where(known, own, 0.0)
-        y = (xp.where(known, pixels[index, :, 1], cy) - cy) * (1 / fy)
-        x = (xp.where(known, pixels[index, :, 0], cx) - cx) * (1 / fx)
+        y = _known((pixels[index, :, 1] - cy) * (1 / fy), known)
+        x = _known((pixels[index, :, 0] - cx) * (1 / fx), known)
         if skew:
             x = x - skew / fx * y
-        x, y, lens, shown = _undo_lens(camera, x, y)
+        with np.errstate(all="ignore"):
+            x, y, lens, shown = _undo_lens(camera, x, y)
         rays.x[index], rays.y[index] = x, y
         rays.used[index] = known if shown is None else known & shown
         rays.weight[index] = own
@@ -90,6 +91,14 @@ def make_rays(cameras: Sequence[Camera], pixels: Array, weight: Array | float) -
     return rays
 
 
+def _known(values: Array, known: Array) -> Array:
+    """The values, now 0 where they are not known."""
+    if not isinstance(values, np.ndarray):
+        return values.masked_fill_(~known, 0)
+    np.copyto(values, 0, where=~known)
+    return values
+
+
 def _undo_lens(camera: Camera, x: Array, y: Array) -> tuple[Array, Array, Distorted | None, Array | None]:
     """Distorted points (n,) back on the plane z = 1, the lens there (None: it does nothing), and whether it can show
     the point (None: all); those that it cannot are 0.
@@ -103,14 +112,20 @@ def _undo_lens(camera: Camera, x: Array, y: Array) -> tuple[Array, Array, Distor
     xp = array_namespace(x)
     if camera.fisheye:
         u, v = undistort(x, y, coefficients, fisheye=True)
-    else:
-        u, v, lens, left = _newton(camera, x, y)
-        if len(left) == 0:
-            return u, v, lens, None
-        u[left], v[left] = undistort(x[left], y[left], coefficients)
-    shown = xp.isfinite(u)
-    u, v = xp.where(shown, u, 0.0), xp.where(shown, v, 0.0)
-    return u, v, distort_with_derivatives(u, v, coefficients, camera.fisheye), shown
+        shown = xp.isfinite(u)
+        u, v = xp.where(shown, u, 0.0), xp.where(shown, v, 0.0)
+        return u, v, distort_with_derivatives(u, v, coefficients, fisheye=True), shown
+    u, v, lens, left = _newton(camera, x, y)
+    if len(left) == 0:
+        return u, v, lens, None
+    u_left, v_left = undistort(x[left], y[left], coefficients)
+    shown = xp.ones_like(u) > 0
+    shown[left] = xp.isfinite(u_left)
+    u_left, v_left = xp.where(shown[left], u_left, 0.0), xp.where(shown[left], v_left, 0.0)
+    u[left], v[left] = u_left, v_left
+    for whole, part in zip(lens, distort_with_derivatives(u_left, v_left, coefficients), strict=True):
+        whole[left] = part
+    return u, v, lens, shown
 
 
 def _newton(camera: Camera, x: Array, y: Array) -> tuple[Array, Array, Distorted, Array]:
@@ -122,17 +137,21 @@ def _newton(camera: Camera, x: Array, y: Array) -> tuple[Array, Array, Distorted
     for coefficient in rest:
         guess = guess * s + coefficient
     u, v = guess * x, guess * y
-    bound = LAST_STEP[str(x.dtype).removeprefix("torch.")] ** 2
-    for _ in range(2):
+    p1, p2 = coefficients[2:4]
+    if p1 or p2:
+        # What the tangential terms, small, would do here they did nearby.
+        twice = 2 * (p1 * v + p2 * u)
+        s = u * u + v * v
+        u, v = u - (u * twice + p2 * s), v - (v * twice + p1 * s)
+    steps, last_step = NEWTON[x.dtype.itemsize]
+    for _ in range(steps):
         lens = distort_with_derivatives(u, v, coefficients)
         dx, dy = lens.x - x, lens.y - y
         determinant = lens.dxx * lens.dyy - lens.dxy * lens.dxy
         step_x = (lens.dyy * dx - lens.dxy * dy) / determinant
         step_y = (lens.dxx * dy - lens.dxy * dx) / determinant
         u, v = u - step_x, v - step_y
-        left = xp.where(~(step_x * step_x + step_y * step_y <= bound) | (determinant <= 0))[0]
-        if len(left) == 0:
-            break
+    left = xp.where(~(step_x * step_x + step_y * step_y <= last_step**2) | (determinant <= 0) | (u * x + v * y < 0))[0]
     return u, v, lens, left
 
 

@@ -1,9 +1,9 @@
 """Triangulation that finds out which cameras are wrong, in a time that grows linearly with their number.
 
-The cost of a point is ``sum_c min(q_c, g_c)``: the squared reprojection error ``q`` in units of the noise where the
-camera is believed, the gate ``g`` where it is not. Points whose cameras all lie within their gates are done at once.
-For the others every pair of up to seven cameras proposes a point, all cameras score it, and the best is refined by
-turns: least squares over the believed cameras, then belief anew. Both turns lower the cost.
+A camera is believed where its squared reprojection error, in units of the noise, is within a gate. Points whose
+cameras are all believed are done at once. For the others every pair of up to seven cameras proposes a point, which
+costs the squares of the cameras that are believed there and a penalty for each that is not, the higher the more
+confident the camera is. The cheapest is refined by turns: least squares over the believed cameras, then belief anew.
 
 Sources: P. Torr and A. Zisserman, "MLESAC", CVIU 78(1), 2000 (the cost); O. Chum, J. Matas and J. Kittler, "Locally
 optimized RANSAC", DAGM 2003 (the turns); P. Rousseeuw and A. Leroy, "Robust regression and outlier detection", 1987
@@ -20,17 +20,17 @@ import numpy as np
 
 from lift3d.errors import Lift3DError, ShapeError
 from lift3d.geometry.alignment import array_namespace
+from lift3d.geometry.batches import Triangulation, solve_in_batches
 from lift3d.geometry.cameras import Camera
 from lift3d.geometry.rays import Rays
 from lift3d.geometry.triangulation import (
     INFINITE,
     RigArrays,
     Solution,
-    Triangulation,
     conclude,
-    features,
-    in_chunks,
+    first_step,
     invert,
+    linear_features,
     minimise,
     multiply,
     squared_errors,
@@ -79,45 +79,59 @@ def triangulate_robustly(
         noise = float(
             estimate_noise(cameras, xy.reshape(*shape, 2), None if weights is None else weights.reshape(shape))[0]
         )
-    return in_chunks(cameras, xy, weights, noise, _solve)
+    return solve_in_batches(cameras, xy, weights, noise, lambda like: _Consensus(RigArrays(cameras, like)))
 
 
-def _solve(rig: RigArrays, rays: Rays) -> Triangulation:
-    xp = array_namespace(rays.x)
-    solution = minimise(rig, rays)
-    gate = _gates(rays)
-    believed = squared_errors(rig, rays, solution.points) <= gate
-    doubtful = xp.where(~(believed | ~rays.used).all(0) & (rays.used.sum(0) > 2))[0]
-    if len(doubtful):
-        improved, used = _consensus(rig, rays.select(doubtful), gate[:, doubtful], solution.select(doubtful))
-        store(solution, improved, doubtful)
-        rays.used[:, doubtful] = used
-        rays = rays._replace(weight=rays.weight * rays.used)
-    spare = xp.clip(2 * rays.used.sum(0) - 3, 1, None)
-    disagreement = xp.clip(solution.cost / spare - (GATE**2 - 1), 1, None)
-    return conclude(rig, rays, solution._replace(covariance=solution.covariance * disagreement))
+class _Consensus:
+    """The solver of ``triangulate_robustly``."""
+
+    def __init__(self, rig: RigArrays) -> None:
+        self.rig = rig
+
+    def solve_easy(self, rays: Rays) -> tuple[Triangulation, Array]:
+        solution, going = first_step(self.rig, rays)
+        doubtful = going | _contradicted(self.rig, rays, solution)
+        return self._conclude(rays, solution), array_namespace(going).where(doubtful)[0]
+
+    def solve_difficult(self, rays: Rays) -> Triangulation:
+        solution = minimise(self.rig, rays)
+        contradicted = _contradicted(self.rig, rays, solution)
+        doubtful = array_namespace(contradicted).where(contradicted)[0]
+        if len(doubtful):
+            improved, used = _consensus(self.rig, rays.select(doubtful), solution.select(doubtful))
+            store(solution, improved, doubtful)
+            rays.used[:, doubtful] = used
+            rays = rays._replace(weight=rays.weight * rays.used)
+        return self._conclude(rays, solution)
+
+    def _conclude(self, rays: Rays, solution: Solution) -> Triangulation:
+        """The covariance grows with what the noise does not explain."""
+        xp = array_namespace(rays.x)
+        spare = xp.clip(2 * rays.used.sum(0) - 3, 1, None)
+        disagreement = xp.clip(solution.cost / spare - (GATE**2 - 1), 1, None)
+        return conclude(self.rig, rays, solution._replace(covariance=solution.covariance * disagreement))
 
 
-def _gates(rays: Rays) -> Array:
-    """(C, n) the gates on weighted squares: the same distance in the image for all cameras of a point."""
-    largest = rays.weight.max(0) if isinstance(rays.weight, np.ndarray) else rays.weight.amax(0)
-    return GATE**2 * rays.weight / largest
+def _contradicted(rig: RigArrays, rays: Rays, solution: Solution) -> Array:
+    """(n,) whether a camera is not believed, among three or more."""
+    believed = squared_errors(rig, rays, solution.points) <= GATE**2
+    return ~(believed | ~rays.used).all(0) & (rays.used.sum(0) > 2)
 
 
-def _consensus(rig: RigArrays, rays: Rays, gate: Array, plain: Solution) -> tuple[Solution, Array]:
+def _consensus(rig: RigArrays, rays: Rays, plain: Solution) -> tuple[Solution, Array]:
     """The points of least cost, and the cameras (C, n) that made them; all of them where no two agree."""
     xp = array_namespace(rays.x)
     result, used = plain, rays.used & True
     left = xp.where(used.any(0))[0]
     for opening in OPENINGS:
-        part, gates = rays.select(left), gate[:, left] * opening**2
-        points = _best_proposal(rig, part, gates)
+        part, gate = rays.select(left), (GATE * opening) ** 2
+        points = _best_proposal(rig, part, gate)
         # A proposal of two cameras carries their noise: the first turn is more patient.
-        believed = _within(rig, part, points, 4 * gates)
+        believed = _within(rig, part, points, 4 * gate)
         for _ in range(TURNS):
             chosen, solution = believed, minimise(rig, part.restrict(believed), points)
             points = solution.points
-            believed = _within(rig, part, points, gates)
+            believed = _within(rig, part, points, gate)
         agreed = xp.isfinite(solution.cost) & (chosen.sum(0) > 1) & (believed.sum(0) > 1)
         good = xp.where(agreed)[0]
         store(result, solution.select(good), left[good])
@@ -128,19 +142,22 @@ def _consensus(rig: RigArrays, rays: Rays, gate: Array, plain: Solution) -> tupl
     return result, used
 
 
-def _within(rig: RigArrays, rays: Rays, points: Array, gate: Array) -> Array:
+def _within(rig: RigArrays, rays: Rays, points: Array, gate: float) -> Array:
     """(C, n) whether a camera is believed."""
     return rays.used & (squared_errors(rig, rays, points) <= gate)
 
 
-def _best_proposal(rig: RigArrays, rays: Rays, gate: Array) -> Array:
+def _best_proposal(rig: RigArrays, rays: Rays, gate: float) -> Array:
     """(3, n) the point of least cost among those of all pairs of some cameras."""
     xp = array_namespace(rays.x)
+    largest = rays.weight.max(0) if xp is np else rays.weight.amax(0)
+    penalty = gate * (0.5 + 0.5 * rays.weight / largest)
     best = points = None
     for first, second in combinations(_normals_per_camera(rig, rays), 2):
         normal = first + second
         proposal = multiply(invert(normal[:6]), -normal[6:])
-        score = xp.minimum(squared_errors(rig, rays, proposal), gate).sum(0)
+        squares = squared_errors(rig, rays, proposal)
+        score = xp.where(squares > gate, penalty, squares).sum(0)
         # NaN, from parallel rays or a camera that sees nothing, stands behind all numbers.
         score = xp.where(score >= 0, score, INFINITE)
         if best is None:
@@ -155,8 +172,8 @@ def _normals_per_camera(rig: RigArrays, rays: Rays) -> Array:
     """(k, 9, n) the linear normal equations of each camera alone; of many cameras, of seven that see the point."""
     xp = array_namespace(rays.x)
     count, points = rays.x.shape
-    cells = features(rays.x, rays.y, rays.xx, rays.xy, rays.yy).reshape(6, count, points)
-    matrices = rig.normals.reshape(9, 6, count)
+    cells = linear_features(rays)
+    matrices = rig.linear.reshape(9, 4, count)
     normals = xp.stack([matrices[:, :, camera] @ cells[:, camera] for camera in range(count)])
     if count <= PROPOSING:
         return normals

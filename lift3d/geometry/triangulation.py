@@ -10,52 +10,30 @@ least-squares estimation of nonlinear parameters", SIAM J. 11(2), 1963 (damping)
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from lift3d.errors import ShapeError
 from lift3d.geometry.alignment import array_namespace
+from lift3d.geometry.batches import Triangulation, empty_like, solve_in_batches
 from lift3d.geometry.cameras import Camera
-from lift3d.geometry.rays import Rays, make_rays
+from lift3d.geometry.rays import Rays
 
 Array = Any  # a numpy array or a torch tensor; what goes in decides what comes out
 
-# Observations (cameras x points) worked on at a time: their intermediate arrays stay in the processor's cache.
-CHUNK = 1 << 17
 # A point is given up as seen along parallel rays where the smallest eigenvalue of its normal equations is below this
 # part of their trace: the rays then meet at less than about 0.1 degrees, and depth is as uncertain as it is long.
 LEAST_CONDITION = 1e-6
-MOST_CORES = 8  # more threads would wait for Python's lock
 MOST_STEPS = 10
-# The minimum is found when the next step would lower the sum of squares by less than this part of it (0.3 % of the
+# The minimum is found when the next step would lower the sum of squares by less than this part of it (1 % of the
 # point's standard deviation), or by less than the square of FINEST pixels.
-TOLERANCE = 1e-5
+TOLERANCE = 1e-4
 FINEST = 1e-4
 NAN = float("nan")
 INFINITE = float("inf")
 SMALLEST = 1e-30
 TRIANGLE = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
-
-
-class Triangulation(NamedTuple):
-    """Points and what is known of them; (...) are the axes of the input between cameras and coordinates.
-
-    Attributes:
-        points: (..., 3) metres; NaN where fewer than two cameras see the point, the rays are parallel, or they meet
-            behind a camera.
-        covariance: (..., 3, 3) square metres, of independent noise of the given size in every image.
-        reprojection_error: (...) pixels, root of the weighted mean square over the cameras that were used.
-        used: (cameras, ...) bool, whether the camera took part in the point.
-    """
-
-    points: Array
-    covariance: Array
-    reprojection_error: Array
-    used: Array
 
 
 def triangulate_points(
@@ -68,7 +46,7 @@ def triangulate_points(
     Args:
         cameras: C calibrated cameras.
         xy: (C, ..., 2) pixels, numpy or torch on any device; NaN where a camera does not see the point. The work is
-            done in their precision: float32 is good to about 0.0002 pixels.
+            done in their precision: float32 is good to about 0.001 pixels.
         weights: (C, ...) of 0 or more, the reciprocal of an observation's variance relative to the others'; 0 and NaN
             leave it out. None weighs all the same.
         noise: pixels, standard deviation of an observation of weight 1 along an axis; broadcast to (C, ...).
@@ -79,93 +57,21 @@ def triangulate_points(
     Raises:
         ShapeError: fewer than two cameras, or shapes that do not fit.
     """
-    return in_chunks(cameras, xy, weights, noise, lambda rig, rays: conclude(rig, rays, minimise(rig, rays)))
+    return solve_in_batches(cameras, xy, weights, noise, lambda like: _LeastSquares(RigArrays(cameras, like)))
 
 
-Work = Callable[["RigArrays", "Rays"], Triangulation]
+class _LeastSquares:
+    """The solver of ``triangulate_points``."""
 
+    def __init__(self, rig: RigArrays) -> None:
+        self.rig = rig
 
-def in_chunks(
-    cameras: Sequence[Camera], xy: Array, weights: Array | None, noise: Array | float, work: Work
-) -> Triangulation:
-    """Run ``work`` on the rays of all points, some at a time, and put its results together.
+    def solve_easy(self, rays: Rays) -> tuple[Triangulation, Array]:
+        solution, going = first_step(self.rig, rays)
+        return conclude(self.rig, rays, solution), array_namespace(going).where(going)[0]
 
-    Raises:
-        ShapeError: fewer than two cameras, or shapes that do not fit.
-    """
-    xp = array_namespace(xy)
-    pixels, flat_weights, variance = _flatten(xp, len(cameras), xy, weights, noise)
-    count = pixels.shape[1]
-    shape = tuple(xy.shape[1:-1])
-    like = pixels[:0, :0]
-    rig = RigArrays(cameras, like)
-    outputs = Triangulation(
-        points=_empty_like(like, (count, 3)),
-        covariance=_empty_like(like, (count, 3, 3)),
-        reprojection_error=_empty_like(like, (count,)),
-        used=_empty_like(like > 0, (len(cameras), count)),
-    )
-
-    def run(part: slice) -> None:
-        weight = 1 / (variance if isinstance(variance, float) else variance[:, part])
-        if flat_weights is not None:
-            weight = flat_weights[:, part] * weight
-        with np.errstate(all="ignore"):
-            found = work(rig, make_rays(cameras, pixels[:, part], weight))
-        for whole, values in zip(outputs[:3], found[:3], strict=True):
-            whole[part] = values
-        outputs.used[:, part] = found.used
-
-    size = max(1, CHUNK // len(cameras))
-    parts = [slice(start, start + size) for start in range(0, count, size)]
-    if xp is np and len(parts) > 1 and (workers := _cores()) > 1:
-        # numpy works outside Python's lock, one core a thread.
-        with ThreadPoolExecutor(min(workers, len(parts))) as pool:
-            list(pool.map(run, parts))
-    else:
-        for part in parts:
-            run(part)
-    points, covariance, error, used = outputs
-    return Triangulation(
-        points.reshape(*shape, 3),
-        covariance.reshape(*shape, 3, 3),
-        error.reshape(shape),
-        used.reshape(len(cameras), *shape),
-    )
-
-
-def _cores() -> int:
-    """How many cores to use: those of the machine, or as many as OMP_NUM_THREADS allows."""
-    limit = os.environ.get("OMP_NUM_THREADS", "")
-    return min(os.cpu_count() or 1, int(limit) if limit.isdecimal() else MOST_CORES)
-
-
-def _empty_like(array: Array, shape: tuple[int, ...]) -> Array:
-    return np.empty(shape, array.dtype) if isinstance(array, np.ndarray) else array.new_empty(shape)
-
-
-def _flatten(
-    xp: Any, cameras: int, xy: Array, weights: Array | None, noise: Array | float
-) -> tuple[Array, Array | None, Array | float]:
-    """Pixels (C, n, 2), weights (C, n) and the noise's variance, one number or (C, n)."""
-    if cameras < 2:
-        raise ShapeError(f"triangulation needs two cameras or more, not {cameras}")
-    shape = tuple(xy.shape)
-    if len(shape) < 3 or shape[0] != cameras or shape[-1] != 2:
-        raise ShapeError(f"xy must be ({cameras} cameras, ..., 2), not {shape}")
-    if weights is not None and tuple(weights.shape) != shape[:-1]:
-        raise ShapeError(f"weights must be {shape[:-1]}, not {tuple(weights.shape)}")
-    if xp is np and xy.dtype not in (np.float32, np.float64):
-        xy = xy.astype(np.float64)
-    variance: Array | float
-    if isinstance(noise, int | float):
-        variance = float(noise) ** 2
-    else:
-        try:
-            variance = xp.broadcast_to(noise * noise, shape[:-1]).reshape(cameras, -1)
-        except (ValueError, RuntimeError) as error:
-            raise ShapeError(f"noise must be one number or fit {shape[:-1]}, not {tuple(noise.shape)}") from error
-    return xy.reshape(cameras, -1, 2), None if weights is None else weights.reshape(cameras, -1), variance
+    def solve_difficult(self, rays: Rays) -> Triangulation:
+        return conclude(self.rig, rays, minimise(self.rig, rays))
 
 
 class RigArrays:
@@ -174,7 +80,9 @@ class RigArrays:
     Attributes:
         centre: (3, 1) the origin, metres.
         projection: (3 C, 4) the cameras' ``[R | t]``, the first rows of all, then the second, then the third.
-        normals: (9, 6 C) makes the normal equations of ``features``: six entries of the matrix, three on the right.
+        linear: (9, 4 C) makes the equations of the linear solution of ``linear_features``: six entries of the matrix,
+            three on the right.
+        normals: (6, 6 C) makes the matrix of the normal equations of ``_features``.
         gradients: (3, 3 C) makes the gradient of weighted errors, and of their product with the ray.
     """
 
@@ -189,10 +97,9 @@ class RigArrays:
             product = product + product.transpose(0, 2, 1)
             return np.stack([*(product[:, i, j] for i, j in TRIANGLE), *product[:, :3, 3].T])
 
-        normals = [
-            normal(first, first) / 2, normal(first, second), normal(second, second) / 2,
-            -normal(first, third), -normal(second, third), normal(third, third) / 2,
-        ]  # fmt: skip
+        xx, xy, yy = normal(first, first) / 2, normal(first, second), normal(second, second) / 2
+        x, y, one = -normal(first, third), -normal(second, third), normal(third, third) / 2
+        focal = np.array([camera.K[0, 0] * camera.K[1, 1] for camera in cameras])
         gradients = np.concatenate([first, second, -third])[:, :3].T
 
         def convert(array: np.ndarray) -> Array:
@@ -201,7 +108,8 @@ class RigArrays:
         self.count = len(cameras)
         self.centre = convert(centre[:, None])
         self.projection = convert(rows.reshape(-1, 4))
-        self.normals = convert(np.concatenate(normals, axis=1))
+        self.linear = convert(np.concatenate([focal * part for part in (xx + yy, x, y, one)], axis=1))
+        self.normals = convert(np.concatenate([xx, xy, yy, x, y, one], axis=1)[:6])
         self.gradients = convert(gradients)
 
     def project(self, points: Array) -> Array:
@@ -279,6 +187,12 @@ def store(whole: NamedTuple, part: NamedTuple, at: Array) -> None:
         array[..., at] = values
 
 
+def first_step(rig: RigArrays, rays: Rays) -> tuple[Solution, Array]:
+    """The points after one step of Gauss-Newton from the linear solution, and which (n,) are not done with that."""
+    state = evaluate(rig, rays, linear_solution(rig, rays))
+    return _step(state, rays, array_namespace(rays.x).zeros_like(state.cost))[:2]
+
+
 def minimise(rig: RigArrays, rays: Rays, start: Array | None = None) -> Solution:
     """The points of least cost, by Gauss-Newton with damping where a step would not lower the cost.
 
@@ -289,51 +203,71 @@ def minimise(rig: RigArrays, rays: Rays, start: Array | None = None) -> Solution
     """
     xp = array_namespace(rays.x)
     state = evaluate(rig, rays, linear_solution(rig, rays) if start is None else start)
-    inverse = invert(state.normal)
-    step = multiply(inverse, state.gradient)
-    gain = (step * state.gradient).sum(0)
-    result = Solution(state.points - step, state.cost - gain, inverse)
-    damping = xp.zeros_like(gain)
-    floor = FINEST**2 * rays.weight.sum(0)
-    at = None
+    damping = xp.zeros_like(state.cost)
+    result, going, step = _step(state, rays, damping)
+    at = chosen = xp.where(going)[0]
     for _ in range(MOST_STEPS):
-        # What a step leaves undone is smaller than the step by its length over the distance of the nearest camera.
-        left = 4 * gain * (step * step).sum(0) * state.nearness**2
-        # NaN compares as false: a point without a solution is done.
-        going = (left > TOLERANCE * state.cost + floor) | (xp.isinf(state.cost) & (gain >= 0) & (damping < 1e3))
-        chosen = xp.where(going)[0]
         if len(chosen) == 0:
             break
-        at = chosen if at is None else at[chosen]
-        rays, state, step, floor = rays.select(chosen), state.select(chosen), step[:, chosen], floor[chosen]
+        rays, state, step = rays.select(chosen), state.select(chosen), step[:, chosen]
         trial = evaluate(rig, rays, state.points - step)
         worse = xp.where(~(trial.cost < state.cost))[0]
         store(trial, state.select(worse), worse)
         damping = damping[chosen] * 0.1
         damping[worse] = xp.clip(damping[worse] * 100, 0.01, None)
         state = trial
-        step = multiply(invert(state.normal, damping), state.gradient)
-        gain = (step * state.gradient).sum(0)
-        store(result, Solution(state.points - step, state.cost - gain, invert(state.normal)), at)
+        moved, going, step = _step(state, rays, damping)
+        store(result, moved, at)
+        chosen = xp.where(going)[0]
+        at = at[chosen]
     return result
 
 
+def _step(state: State, rays: Rays, damping: Array) -> tuple[Solution, Array, Array]:
+    """Where a step leads, which points (n,) are not done with it, and the step (3, n)."""
+    xp = array_namespace(damping)
+    inverse = invert(state.normal)
+    step = (
+        multiply(inverse, state.gradient)
+        if not bool(damping.any())
+        else multiply(invert(state.normal, damping), state.gradient)
+    )
+    gain = (step * state.gradient).sum(0)
+    # What a step leaves undone is smaller than the step by its length over the distance of the nearest camera.
+    left = 4 * gain * (step * step).sum(0) * state.nearness**2
+    # NaN compares as false: a point without a solution is done.
+    going = left > TOLERANCE * state.cost + FINEST**2 * rays.weight.sum(0)
+    going = going | (xp.isinf(state.cost) & (gain >= 0) & (damping < 1e3))
+    return Solution(state.points - step, state.cost - gain, inverse), going, step
+
+
 def linear_solution(rig: RigArrays, rays: Rays) -> Array:
-    """(3, n) points of least ``sum_c w_c |depth_c e_c|^2``, the error in the metric of pixels."""
-    normal = _product(rig.normals, features(rays.x, rays.y, rays.xx, rays.xy, rays.yy))
+    """(3, n) points of least ``sum_c w_c (depth_c f_c |e_c|)^2``, the errors on the planes z = 1 times the focal
+    lengths."""
+    normal = _product(rig.linear, linear_features(rays).reshape(-1, rays.x.shape[-1]))
     return multiply(invert(normal[:6]), -normal[6:])
 
 
-def features(x: Array, y: Array, xx: Array, xy: Array, yy: Array, scale: Array | float = 1.0) -> Array:
-    """(6 C, n) of which normal equations are linear functions: a metric times ``scale``, its product with a ray, and
-    that with the ray again."""
-    result = _empty_like(xx, (6, *xx.shape))
-    for row, entry in zip(result, (xx, xy, yy), strict=False):
-        row[...] = entry * scale
+def linear_features(rays: Rays) -> Array:
+    """(4, C, n) of which the equations of the linear solution are linear functions: the weight, its product with the
+    ray, and with the ray's square."""
+    result = empty_like(rays.x, (4, *rays.x.shape))
+    result[0] = rays.weight
+    result[1] = rays.weight * rays.x
+    result[2] = rays.weight * rays.y
+    result[3] = result[1] * rays.x + result[2] * rays.y
+    return result
+
+
+def _features(x: Array, y: Array, rays: Rays, scale: Array) -> Array:
+    """(6 C, n) of which the matrix of the normal equations is a linear function: the metric times ``scale``, its
+    product with a ray, and that with the ray again."""
+    result = empty_like(x, (6, *x.shape))
+    result[0], result[1], result[2] = rays.xx * scale, rays.xy * scale, rays.yy * scale
     result[3] = result[0] * x + result[1] * y
     result[4] = result[1] * x + result[2] * y
     result[5] = result[3] * x + result[4] * y
-    return result.reshape(-1, xx.shape[-1])
+    return result.reshape(-1, x.shape[-1])
 
 
 def evaluate(rig: RigArrays, rays: Rays, points: Array) -> State:
@@ -345,7 +279,7 @@ def evaluate(rig: RigArrays, rays: Rays, points: Array) -> State:
     inverse = rays.used / (depth + SMALLEST)
     x, y = x * inverse, y * inverse
     ex, ey = x - rays.x, y - rays.y
-    errors = _empty_like(x, (3, *x.shape))
+    errors = empty_like(x, (3, *x.shape))
     errors[0] = rays.xx * ex + rays.xy * ey
     errors[1] = rays.xy * ex + rays.yy * ey
     cost = xp.where(behind, INFINITE, (errors[0] * ex + errors[1] * ey).sum(0))
@@ -354,7 +288,7 @@ def evaluate(rig: RigArrays, rays: Rays, points: Array) -> State:
     return State(
         points,
         cost,
-        normal=_product(rig.normals[:6], features(x, y, rays.xx, rays.xy, rays.yy, inverse * inverse)),
+        normal=_product(rig.normals, _features(x, y, rays, inverse * inverse)),
         gradient=_product(rig.gradients, errors.reshape(-1, x.shape[-1])),
         nearness=inverse.max(0) if xp is np else inverse.amax(0),
     )
@@ -399,7 +333,7 @@ def conclude(rig: RigArrays, rays: Rays, solution: Solution) -> Triangulation:
     xp = array_namespace(solution.points)
     good = xp.isfinite(solution.cost + solution.covariance[0]) & (rays.used.sum(0) >= 2)
     unknown = xp.where(good, 0.0, NAN)
-    covariance = _empty_like(solution.cost, (len(good), 3, 3))
+    covariance = empty_like(solution.cost, (len(good), 3, 3))
     for (i, j), values in zip(TRIANGLE, solution.covariance + unknown, strict=True):
         covariance[:, i, j] = covariance[:, j, i] = values
     return Triangulation(

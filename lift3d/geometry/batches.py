@@ -1,0 +1,158 @@
+"""Millions of points, some at a time: in the processor's cache, over all cores, in memory that does not grow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from lift3d.errors import ShapeError
+from lift3d.geometry.alignment import array_namespace
+from lift3d.geometry.cameras import Camera
+from lift3d.geometry.rays import Rays, make_rays
+
+Array = Any  # a numpy array or a torch tensor; what goes in decides what comes out
+
+# Observations (cameras x points) worked on at a time: their intermediate arrays stay in a core's cache.
+BATCH = 1 << 16
+# As many difficult points are worked on at a time as easy ones in this many batches.
+DIFFICULT = 4
+MOST_CORES = 8  # more threads would wait for Python's lock
+
+
+class Triangulation(NamedTuple):
+    """Points and what is known of them; (...) are the axes of the input between cameras and coordinates.
+
+    Attributes:
+        points: (..., 3) metres; NaN where fewer than two cameras see the point, the rays are parallel, or they meet
+            behind a camera.
+        covariance: (..., 3, 3) square metres, of independent noise of the given size in every image.
+        reprojection_error: (...) pixels, root of the weighted mean square over the cameras that were used.
+        used: (cameras, ...) bool, whether the camera took part in the point.
+    """
+
+    points: Array
+    covariance: Array
+    reprojection_error: Array
+    used: Array
+
+
+class Solver(Protocol):
+    """What is done to the rays of some points."""
+
+    def solve_easy(self, rays: Rays) -> tuple[Triangulation, Array]:
+        """What one pass over all points finds, and the indices of those that need more."""
+
+    def solve_difficult(self, rays: Rays) -> Triangulation:
+        """All that can be done."""
+
+
+def solve_in_batches(
+    cameras: Sequence[Camera],
+    xy: Array,
+    weights: Array | None,
+    noise: Array | float,
+    make_solver: Callable[[Array], Solver],
+) -> Triangulation:
+    """Run a solver over all points, the difficult ones of several batches together.
+
+    Args:
+        cameras: C cameras.
+        xy, weights, noise: as in ``lift3d.geometry.triangulation.triangulate_points``.
+        make_solver: makes the solver for arrays of the kind, precision and device of an empty one.
+
+    Raises:
+        ShapeError: fewer than two cameras, or shapes that do not fit.
+    """
+    xp = array_namespace(xy)
+    pixels, flat_weights, variance = _flatten(xp, len(cameras), xy, weights, noise)
+    count, shape = pixels.shape[1], tuple(xy.shape[1:-1])
+    like = pixels[:0, :0]
+    solver = make_solver(like)
+    outputs = Triangulation(
+        points=empty_like(like, (count, 3)),
+        covariance=empty_like(like, (count, 3, 3)),
+        reprojection_error=empty_like(like, (count,)),
+        used=empty_like(like > 0, (len(cameras), count)),
+    )
+    size = max(1, BATCH // len(cameras))
+
+    def store(found: Triangulation, at: Any) -> None:
+        for whole, values in zip(outputs[:3], found[:3], strict=True):
+            whole[at] = values
+        outputs.used[:, at] = found.used
+
+    def run(starts: range) -> None:
+        collected: list[tuple[Rays, Array]] = []
+        waiting = 0
+        with np.errstate(all="ignore"):
+            for start in starts:
+                part = slice(start, start + size)
+                weight = 1 / (variance if isinstance(variance, float) else variance[:, part])
+                if flat_weights is not None:
+                    weight = flat_weights[:, part] * weight
+                rays = make_rays(cameras, pixels[:, part], weight)
+                found, difficult = solver.solve_easy(rays)
+                store(found, part)
+                if len(difficult):
+                    collected.append((rays.select(difficult), difficult + start))
+                    waiting += len(difficult)
+                if waiting and (waiting >= DIFFICULT * size or start == starts[-1]):
+                    parts, places = zip(*collected, strict=True)
+                    together = Rays._make(xp.concatenate(arrays, -1) for arrays in zip(*parts, strict=True))
+                    store(solver.solve_difficult(together), xp.concatenate(places))
+                    collected, waiting = [], 0
+
+    starts = range(0, count, size)
+    workers = min(_cores(), len(starts)) if xp is np else 1
+    if workers > 1:
+        # numpy works outside Python's lock, one core a thread.
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(run, (starts[worker::workers] for worker in range(workers))))
+    elif count:
+        run(starts)
+    points, covariance, error, used = outputs
+    return Triangulation(
+        points.reshape(*shape, 3),
+        covariance.reshape(*shape, 3, 3),
+        error.reshape(shape),
+        used.reshape(len(cameras), *shape),
+    )
+
+
+def empty_like(array: Array, shape: tuple[int, ...]) -> Array:
+    """An array of another shape, of the kind, precision and device of ``array``."""
+    return np.empty(shape, array.dtype) if isinstance(array, np.ndarray) else array.new_empty(shape)
+
+
+def _cores() -> int:
+    """How many cores to use: those of the machine, or as many as OMP_NUM_THREADS allows."""
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return min(os.cpu_count() or 1, int(limit) if limit.isdecimal() and int(limit) else MOST_CORES)
+
+
+def _flatten(
+    xp: Any, cameras: int, xy: Array, weights: Array | None, noise: Array | float
+) -> tuple[Array, Array | None, Array | float]:
+    """Pixels (C, n, 2), weights (C, n) and the noise's variance, one number or (C, n)."""
+    if cameras < 2:
+        raise ShapeError(f"triangulation needs two cameras or more, not {cameras}")
+    shape = tuple(xy.shape)
+    if len(shape) < 3 or shape[0] != cameras or shape[-1] != 2:
+        raise ShapeError(f"xy must be ({cameras} cameras, ..., 2), not {shape}")
+    if weights is not None and tuple(weights.shape) != shape[:-1]:
+        raise ShapeError(f"weights must be {shape[:-1]}, not {tuple(weights.shape)}")
+    if xp is np and xy.dtype not in (np.float32, np.float64):
+        xy = xy.astype(np.float64)
+    variance: Array | float
+    if isinstance(noise, int | float):
+        variance = float(noise) ** 2
+    else:
+        try:
+            variance = xp.broadcast_to(noise * noise, shape[:-1]).reshape(cameras, -1)
+        except (ValueError, RuntimeError) as error:
+            raise ShapeError(f"noise must be one number or fit {shape[:-1]}, not {tuple(noise.shape)}") from error
+    return xy.reshape(cameras, -1, 2), None if weights is None else weights.reshape(cameras, -1), variance

@@ -47,18 +47,22 @@ def place_cameras(
                 total[start : start + len(curve)] += curve if camera == b else curve[::-1]
         return total
 
+    def best(total: np.ndarray) -> int:
+        """Where the camera fits best; at 0 if it fits nowhere, which is an error further on."""
+        return int(total.argmax()) - span if total.max() > 0 else 0
+
     everyone = set(range(len(names)))
     clearest = max(above, key=lambda pair: above[pair].max())
     placed = {clearest[0]}
     while placed != everyone:
         waiting = {camera: votes(camera, placed) for camera in everyone - placed}
         camera = max(waiting, key=lambda one: (waiting[one].max(), -one))
-        offsets[camera] = waiting[camera].argmax() - span
+        offsets[camera] = best(waiting[camera])
         placed.add(camera)
     for _ in range(MOST_SWEEPS):
         before = offsets.copy()
         for camera in everyone:
-            offsets[camera] = votes(camera, everyone - {camera}).argmax() - span
+            offsets[camera] = best(votes(camera, everyone - {camera}))
         offsets -= offsets[0]
         if (offsets == before).all():
             break
@@ -67,9 +71,9 @@ def place_cameras(
         height, second = peaks(votes(camera, everyone - {camera}))
         if height < LEAST_PEAK:
             raise Lift3DError(
-                f"camera {name!r} shows no motion that fits the other cameras' at any offset up to "
-                f"{reach * step:.3g} s: raise the largest offset if it started earlier or later, check that it films "
-                "the same people and that its calibration is right, or leave it out"
+                f"camera {name!r} fits none of the others at any offset up to {reach * step:.3g} s: raise the largest "
+                "offset if it started earlier or later, check that it recorded the same people and that its "
+                "calibration, if it has one, is right, or leave it out"
             )
         ratios[camera] = height / second if second > 0 else np.inf
     return offsets - offsets[0], ratios

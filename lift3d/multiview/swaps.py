@@ -25,7 +25,7 @@ HEAD = ("eye", "ear", "mouth")
 # A joint counts as no further off than this many standard deviations, squared.
 CUT = 12.0
 # What an exchange costs a frame, beside what speaks for it: chance speaks for it too.
-PRICE = 2.0
+PRICE = 4.0
 ROUNDS = 3
 # Up to this many cameras each is judged by the others alone; of more, one camera weighs little among all.
 JUDGED_APART = 6

@@ -11,6 +11,9 @@ from lift3d.errors import Lift3DError
 from lift3d.multiview.clocks import CameraClock, Synchronisation
 from lift3d.poses import Keypoints2D, add_step
 
+# Positions are cubic, not linear: halfway between frames of motion capture seen with 2 px of noise, the root mean
+# square error is 2.6 against 4.0 px at 25 frames/s, 2.5 against 3.2 at 30, and 2.3 against 2.1 at 60.
+
 # The most frames that may be missing between two that are interpolated between.
 LONGEST_GAP = 3
 MARGIN = LONGEST_GAP + 2  # frames to each side that may matter

@@ -325,7 +325,7 @@ class _Problem:
         values, vectors = np.linalg.eigh(scale[:, None] * S * scale)
         known = values > 1e-12 * values.max()
         vectors = scale[:, None] * vectors
-        covariance = (vectors[:, known] / values[known]) @ vectors[:, known].T
+        covariance: np.ndarray = (vectors[:, known] / values[known]) @ vectors[:, known].T
         loose = blind | (np.abs(vectors[:, ~known]).max(axis=1, initial=0.0) > 1e-3 * scale)
         if dependent:
             scores = np.zeros((len(normal.V), len(S)))
@@ -339,7 +339,7 @@ class _Problem:
 
 
 def _wide(noise: np.ndarray) -> np.ndarray:
-    return noise[:, None, None]
+    return np.asarray(noise[:, None, None])
 
 
 def _noise_by_median(errors: np.ndarray, relative: np.ndarray) -> float:

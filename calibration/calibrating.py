@@ -153,17 +153,17 @@ def _world(solution: Solution, floor: str | None, points: ScenePoints | None) ->
         moment = labels.index(floor)
         return world_from_board(solution.board_poses.R[moment], solution.board_poses.t[moment], rig)
     if points is not None:
-        return world_from_points(dict(zip(points.names, points.xyz, strict=True)), triangulated(points, rig))
+        return world_from_points(dict(zip(points.names, points.xyz.tolist(), strict=True)), triangulated(points, rig))
     return level_world(rig) if len(rig) > 1 else None
 
 
-def triangulated(points: ScenePoints, rig: Rig) -> dict[str, np.ndarray]:
-    """(3,) metres by name: the scene points where the rig's cameras see them; those that two cameras see."""
+def triangulated(points: ScenePoints, rig: Rig) -> dict[str, list[float]]:
+    """(x, y, z) in metres by name: the scene points where the rig's cameras see them; those that two cameras see."""
     from lift3d.geometry.triangulation import triangulate_points
 
     unseen = np.full((len(points.names), 2), np.nan)
     found = triangulate_points(rig.cameras, np.stack([points.pixels.get(name, unseen) for name in rig.names]))
-    return {name: xyz for name, xyz in zip(points.names, found.points, strict=True) if np.isfinite(xyz).all()}
+    return {name: xyz.tolist() for name, xyz in zip(points.names, found.points, strict=True) if np.isfinite(xyz).all()}
 
 
 def _placed(solution: Solution, placed: PointsSolution) -> Solution:

@@ -127,7 +127,7 @@ def _cost(xy: np.ndarray, projected: np.ndarray, camera: Camera) -> np.ndarray:
     """(moments,) the sum over the corners (moments, P, 2) that were seen of squared errors, bounded."""
     bound = MOST_ERROR * max(camera.image_size or (1000,))
     squares = np.square(xy - projected).sum(axis=-1)  # NaN behind the camera, which costs the bound as well
-    return np.fmin(squares, bound**2).sum(axis=-1, where=np.isfinite(xy).all(axis=-1))
+    return np.asarray(np.fmin(squares, bound**2).sum(axis=-1, where=np.isfinite(xy).all(axis=-1)))
 
 
 def _not_connected(cameras: Sequence[Camera], shared: np.ndarray) -> str:

@@ -35,7 +35,7 @@ def views(board_points: np.ndarray, xy: np.ndarray) -> np.ndarray:
         flat = board_points[seen[moment], :2]
         spread = np.linalg.svd(flat - flat.mean(axis=0), compute_uv=False)
         enough[moment] = spread[1] > LEAST_SPREAD * spread[0]
-    return enough
+    return np.asarray(enough)
 
 
 def board_poses(camera: Camera, board_points: np.ndarray, xy: np.ndarray, which: np.ndarray) -> BoardPoses:
@@ -160,7 +160,7 @@ def _zhang_focal(board_points: np.ndarray, xy: np.ndarray, image_size: tuple[int
     for corners in (xy - np.array(image_size) / 2) / side:
         known = np.isfinite(corners).all(axis=-1)
         H, _ = cv2.findHomography(board_points[known, :2], corners[known], cv2.RANSAC, HOMOGRAPHY_TOLERANCE)
-        if H is None:
+        if H is None or not np.isfinite(H).all():
             continue
         h1, h2 = H[:, :2].T / np.linalg.norm(H[:, :2], axis=0).mean()
         # h1 W h2 = 0 and h1 W h1 = h2 W h2 with W = diag(1 / f^2, 1 / f^2, 1).

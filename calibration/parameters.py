@@ -98,7 +98,7 @@ def project_with_derivatives(camera: Camera, points: np.ndarray, names: Sequence
     return Projection(pixels, by_camera, by_local @ camera.R)
 
 
-def moved(camera: Camera, names: Sequence[str], step: Sequence[float]) -> Camera:
+def moved(camera: Camera, names: Sequence[str], step: Sequence[float] | np.ndarray) -> Camera:
     """The camera with the named parameters moved by ``step``."""
     changes = dict(zip(names, step, strict=True))
     K, distortion = camera.K.copy(), camera.distortion.copy()

@@ -51,7 +51,7 @@ class Solution:
         """(cameras,) the reprojection error as in ``rmse``, camera by camera; NaN for a camera without any."""
         squares = np.where(self.used, np.square(self.residuals).sum(axis=-1), 0.0).sum(axis=(1, 2))
         counts = self.used.sum(axis=(1, 2))
-        return np.sqrt(np.where(counts > 0, squares, np.nan) / np.maximum(counts, 1))
+        return np.asarray(np.sqrt(np.where(counts > 0, squares, np.nan) / np.maximum(counts, 1)))
 
     def standard_errors(self, camera: str) -> dict[str, float]:
         """The standard error of each parameter of a camera that was solved: pixels, radians, metres."""

@@ -112,10 +112,9 @@ def _camera_alone(observations: Observations, index: int, lens: str, intrinsics:
         )
     which = views(points, xy)
     looked = observations.images[index]
-    if given is not None and hold:
-        least, free = 1, ()
-    else:
-        least, free = LEAST_VIEWS, _free_intrinsics(int(which.sum()), given, lens)
+    held = given is not None and hold
+    least = 1 if held else LEAST_VIEWS
+    free = () if held else _free_intrinsics(int(which.sum()), given, lens)
     if which.sum() < least:
         raise CameraError(
             f"camera {name!r}: {int(which.sum())} of its {looked} images show enough of the board (6 corners, not on "
@@ -227,6 +226,14 @@ def _solution(
         filled[(slice(None),) * axis + (known,)] = values
         return filled
 
+    for camera in adjustment.cameras:
+        (width, height), (x, y) = camera.image_size or (np.inf, np.inf), camera.K[:2, 2]
+        if not (0 < x < width and 0 < y < height):
+            raise CameraError(
+                f"camera {camera.name!r}: its views do not tell where its principal point is (it came out at {x:.0f}, "
+                f"{y:.0f}, outside the image of {width}x{height}). Film the board tilted in all directions, all over "
+                "the image, together with the other cameras, or give the camera's intrinsics"
+            )
     structure = adjustment.structure
     used = spread(adjustment.used, False, 1)
     placed = used.any(axis=(0, 2))

@@ -56,7 +56,7 @@ class BoardPoses:
 
     def world(self) -> np.ndarray:
         """(moments, points, 3) the corners in the world."""
-        return self.points @ self.R.mT + self.t[:, None]
+        return np.asarray(self.points @ self.R.mT + self.t[:, None])
 
     def derivatives(self, groups: np.ndarray, by_point: np.ndarray) -> np.ndarray:
         """As in ``Structure``."""

@@ -253,11 +253,12 @@ class Poses3D(_Motion):
     def select(self, frames: slice = slice(None), people: Sequence[int] | None = None) -> Self:
         """The frames of a slice and the people of the given indices (default: all)."""
         chosen = list(range(self.people)) if people is None else list(people)
+        known: dict[str, Any] = {name: _take(array, frames, chosen) for name, array in self.per_joint().items()}
         return replace(
             self,
             xyz=_take(self.xyz, frames, chosen),
             confidence=_take(self.confidence, frames, chosen),
-            **{name: _take(array, frames, chosen) for name, array in self.per_joint().items()},
+            **known,
             keypoints=None if self.keypoints is None else self.keypoints.select(frames, chosen),
             track_ids=tuple(self.track_ids[i] for i in chosen),
             fps=_sliced_fps(self.fps, frames),
@@ -281,17 +282,18 @@ class Poses3D(_Motion):
                 kept[:, :, change.target.index(joint)] = array[:, :, change.source.index(joint)]
             return kept
 
+        known: dict[str, Any] = {name: keep_measured(name, array) for name, array in self.per_joint().items()}
         changed = replace(
             self,
             xyz=xyz,
             confidence=change.apply_confidence(self.confidence),
-            **{name: keep_measured(name, array) for name, array in self.per_joint().items()},
+            **known,
             skeleton=change.target,
             provenance=add_step(self.provenance, change.describe()),
         )
         return changed, change
 
-    def per_joint(self) -> dict[str, np.ndarray]:
+    def per_joint(self) -> dict[str, Any]:
         """The arrays of ``PER_JOINT`` that are known, by name."""
         return {name: array for name in PER_JOINT if (array := getattr(self, name)) is not None}
 
@@ -311,9 +313,10 @@ class Poses3D(_Motion):
     def load(cls, path: str | PathLike[str]) -> Self:
         """Read a lift3d HDF5 file. Raises FileFormatError that names the field that is wrong."""
         with open_motion_file(path, "poses_3d") as file:
+            known: dict[str, Any] = {name: read_array(file, name, path) for name in PER_JOINT if name in file}
             return cls(
                 xyz=read_array(file, "xyz", path),
-                **{name: read_array(file, name, path) for name in PER_JOINT if name in file},
+                **known,
                 space=read_text(file, "space") or "world",
                 camera=Camera.from_dict(read_json(file, "camera", path)) if "camera" in file.attrs else None,
                 keypoints=Keypoints2D.read_group(file["keypoints"], path) if "keypoints" in file else None,

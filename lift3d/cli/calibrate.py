@@ -114,16 +114,18 @@ def calibrate(
     require_new(page, overwrite, ENDINGS)
     known_board = read_board(board)
     with progress_stages() as progress:
-        images = _images(sources or [], points is not None)
-        if corners is not None and images is not None:
+        footage = _images(sources or [], points is not None)
+        images: Observations | dict[str, str] | None = footage
+        if corners is not None and footage is not None:
             if corners.exists():
                 images = Observations.load(corners)
             else:
                 from lift3d.calibration.observing import observe
 
                 told = None if progress is None else lambda done, total: progress("Looking for the board", done, total)
-                images = observe(images, known_board, timestamps=timestamps, progress=told)
-                images.save(corners)
+                seen = observe(footage, known_board, timestamps=timestamps, progress=told)
+                seen.save(corners)
+                images = seen
         found, result = calibrate_cameras(
             images,
             known_board,

@@ -20,6 +20,8 @@ from lift3d.cli.evaluate import evaluate
 from lift3d.cli.info import info
 from lift3d.cli.lift import lift
 from lift3d.cli.models import models
+from lift3d.cli.synchronise import synchronise
+from lift3d.cli.triangulate import triangulate
 from lift3d.cli.view import view
 
 app = typer.Typer(
@@ -30,12 +32,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _command in (info, convert, lift, calibrate, view, evaluate, demo, models, convert_checkpoint):
+for _command in (
+    info,
+    convert,
+    lift,
+    calibrate,
+    synchronise,
+    triangulate,
+    view,
+    evaluate,
+    demo,
+    models,
+    convert_checkpoint,
+):
     app.command(cls=Command)(_command)
 
 _board = typer.Typer(help="Make a calibration board, or look for one in an image.", no_args_is_help=True)
-for _command in (board.new, board.check):
-    _board.command(cls=Command)(_command)
+_board.command(cls=Command)(board.new)
+_board.command(cls=Command)(board.check)
 app.add_typer(_board, name="board")
 
 

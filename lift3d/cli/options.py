@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary on stdout.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
-Format = Annotated[
-    str | None, typer.Option("--format", metavar="NAME", help="The format, where it is not detected.")
-]
+Format = Annotated[str | None, typer.Option("--format", metavar="NAME", help="The format, where it is not detected.")]
 FrameRate = Annotated[
     float | None, typer.Option("--fps", metavar="HZ", help="Frames per second, where the file does not say.")
 ]

@@ -12,7 +12,7 @@ optimized RANSAC", DAGM 2003 (the turns); P. Rousseeuw and A. Leroy, "Robust reg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -35,7 +35,6 @@ from lift3d.geometry.triangulation import (
     multiply,
     squared_errors,
     store,
-    triangulate_points,
 )
 
 Array = Any  # a numpy array or a torch tensor; what goes in decides what comes out
@@ -153,19 +152,25 @@ def _best_proposal(rig: RigArrays, rays: Rays, gate: float) -> Array:
     largest = rays.weight.max(0) if xp is np else rays.weight.amax(0)
     penalty = gate * (0.5 + 0.5 * rays.weight / largest)
     best = points = None
-    for first, second in combinations(_normals_per_camera(rig, rays), 2):
-        normal = first + second
-        proposal = multiply(invert(normal[:6]), -normal[6:])
-        squares = squared_errors(rig, rays, proposal)
+    for proposal, squares in _proposals(rig, rays):
         score = xp.where(squares > gate, penalty, squares).sum(0)
-        # NaN, from parallel rays or a camera that sees nothing, stands behind all numbers.
-        score = xp.where(score >= 0, score, INFINITE)
         if best is None:
             best, points = score, proposal
         else:
             points = xp.where(score < best, proposal, points)
             best = xp.minimum(score, best)
     return points
+
+
+def _proposals(rig: RigArrays, rays: Rays) -> Iterator[tuple[Array, Array]]:
+    """The point (3, n) of every pair of some cameras, and the squared errors (C, n) of all cameras there."""
+    xp = array_namespace(rays.x)
+    for first, second in combinations(_normals_per_camera(rig, rays), 2):
+        normal = first + second
+        proposal = multiply(invert(normal[:6]), -normal[6:])
+        squares = squared_errors(rig, rays, proposal)
+        # NaN comes of parallel rays or a camera that sees nothing.
+        yield proposal, xp.where(squares >= 0, squares, INFINITE)
 
 
 def _normals_per_camera(rig: RigArrays, rays: Rays) -> Array:
@@ -207,10 +212,7 @@ def estimate_noise(cameras: Sequence[Camera], xy: Array, weights: Array | None =
         raise ShapeError(f"xy must be (cameras, frames, joints, 2), not {tuple(xy.shape)}")
     step = max(1, xy.shape[1] * xy.shape[2] // NOISE_POINTS)
     xy, weights = xy[:, ::step], None if weights is None else weights[:, ::step]
-    squares, count = _sums_of_squares(triangulate_points(cameras, xy, weights), weights)
-    spare = np.maximum(2 * count - 3, 1)
-    # The median of a chi-square variable, by Wilson and Hilferty.
-    variance = _joint_by_joint(squares / (spare * (1 - 2 / (9 * spare)) ** 3), count, np.median)
+    variance = _first_variance(cameras, xy, weights)
     for _ in range(NOISE_ROUNDS):
         noise = np.sqrt(variance)
         like = noise if isinstance(xy, np.ndarray) else xy.new_tensor(noise)
@@ -225,6 +227,38 @@ def estimate_noise(cameras: Sequence[Camera], xy: Array, weights: Array | None =
     return np.asarray(np.sqrt(variance))
 
 
+def _first_variance(cameras: Sequence[Camera], xy: Array, weights: Array | None) -> np.ndarray:
+    """(joints,) about the noise's variance, and rather less: from more, wrong cameras would look right."""
+    found = solve_in_batches(cameras, xy, weights, 1.0, lambda like: _LeastMedian(RigArrays(cameras, like)))
+    squares, count = _numpy(found.reprojection_error).astype(np.float64) ** 2, _numpy(found.used.sum(0))
+    return _joint_by_joint(squares, np.where(np.isfinite(squares), count, 0), np.median)
+
+
+class _LeastMedian:
+    """In place of the reprojection error, the root of what the better half of the cameras, three at least, agree to."""
+
+    def __init__(self, rig: RigArrays) -> None:
+        self.rig = rig
+
+    def solve_easy(self, rays: Rays) -> tuple[Triangulation, Array]:
+        xp = array_namespace(rays.x)
+        count = rays.used.sum(0)
+        rank = xp.clip(count // 2 + 1, 3, None)
+        rank = xp.where(rank > count, count, rank) - 1
+        least = xp.zeros_like(rays.x[0]) + INFINITE
+        for _, squares in _proposals(self.rig, rays):
+            ordered = xp.sort(xp.where(rays.used, squares, INFINITE), axis=0)
+            ordered = ordered if xp is np else ordered.values
+            agreed = xp.where(xp.arange(len(ordered))[:, None] == rank, ordered, 0.0).sum(0)
+            least = xp.minimum(least, agreed)
+        return conclude(self.rig, rays, first_step(self.rig, rays)[0])._replace(
+            reprojection_error=xp.sqrt(least)
+        ), rank[:0]
+
+    def solve_difficult(self, rays: Rays) -> Triangulation:
+        return self.solve_easy(rays)[0]
+
+
 def _ratio_of_sums(pairs: np.ndarray) -> float:
     return float(pairs[:, 0].sum() / pairs[:, 1].sum())
 
@@ -234,9 +268,11 @@ def _sums_of_squares(found: Triangulation, weights: Array | None) -> tuple[np.nd
     used, error = found.used, found.reprojection_error
     weight = (used * (1.0 if weights is None else weights)).sum(0)
     squares, count = error * error * weight, used.sum(0)
-    if not isinstance(squares, np.ndarray):
-        squares, count = squares.cpu().numpy(), count.cpu().numpy()
-    return np.nan_to_num(squares.astype(np.float64)), count
+    return np.nan_to_num(_numpy(squares).astype(np.float64)), _numpy(count)
+
+
+def _numpy(array: Array) -> np.ndarray:
+    return array if isinstance(array, np.ndarray) else np.asarray(array.cpu())
 
 
 def _joint_by_joint(values: np.ndarray, count: np.ndarray, reduce: Callable[[np.ndarray], float]) -> np.ndarray:

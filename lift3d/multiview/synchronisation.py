@@ -1,9 +1,9 @@
 """Cameras that were started by hand: the offsets and drifts of their clocks, from the motion of the people they film.
 
 How exact: of 60 clips of motion capture seen by four cameras at 60 frames/s that started up to 4 s apart, with 2 px of
-noise, a tenth of the joints missing and 2 % gross outliers, 178 of 180 offsets were within a tenth of a frame with a rig
-(half of them within 0.007 frames) and 167 without one; errors were 0.93 of the standard errors. People who hardly move
-are found less well, and the standard errors say so. One offset, without a rig, was wrong, and noted as doubtful.
+noise, a tenth of the joints missing and 2 % gross outliers, 178 of 180 offsets were within a tenth of a frame with a
+rig (half of them within 0.007 frames), and 167 without one. Errors were 0.93 of the standard errors. People who hardly
+move are found less well, and the standard errors say so. One offset, without a rig, was wrong, and noted as doubtful.
 ``tests/integration/test_synchronise_recorded.py`` repeats a sample.
 """
 

@@ -16,7 +16,8 @@ def run(error: BaseException, monkeypatch: pytest.MonkeyPatch | None = None, deb
     def job() -> None:
         raise error
 
-    return CliRunner().invoke(app, [], env={"LIFT3D_DEBUG": "1" if debug else ""})
+    app.callback()(lambda: None)  # with it the command is one of several
+    return CliRunner().invoke(app, ["job"], prog_name="lift3d", env={"LIFT3D_DEBUG": "1" if debug else ""})
 
 
 def test_bad_input_is_one_message_and_code_2() -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lift3d.io.poses3d import read_poses, write_poses
     from lift3d.io.rigs import read_rig
     from lift3d.lifting import lift
+    from lift3d.multiview.triangulate import triangulate
     from lift3d.poses import Keypoints2D, Poses3D
 
     __version__: str
@@ -29,9 +30,13 @@ _MODULES = {
     "read_keypoints": "lift3d.io.keypoints",
     "read_poses": "lift3d.io.poses3d",
     "read_rig": "lift3d.io.rigs",
+    "triangulate": "lift3d.multiview.triangulate",
     "write_keypoints": "lift3d.io.keypoint_writers",
     "write_poses": "lift3d.io.poses3d",
 }
+
+# Parts that are reached as ``lift3d.calibration.calibrate`` and so on, without an import of their own.
+_PACKAGES = ("calibration", "datasets", "evaluation", "motion", "multiview", "viz")
 
 __all__ = [
     "Camera",
@@ -43,6 +48,7 @@ __all__ = [
     "read_keypoints",
     "read_poses",
     "read_rig",
+    "triangulate",
     "write_keypoints",
     "write_poses",
 ]
@@ -53,6 +59,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("lift3d")
+    if name in _PACKAGES:
+        return import_module(f"lift3d.{name}")
     if name in _MODULES:
         value = getattr(import_module(_MODULES[name]), name)
         globals()[name] = value

@@ -6,7 +6,7 @@ import numpy as np
 
 # Every camera is smoothed by the same kernel in time, which moves none against another.
 KERNEL_SECONDS = 0.05  # standard deviation
-KERNEL_FRAMES = 1.5  # and at least that
+KERNEL_FRAMES = 2.0  # and at least that
 # The pace is smoothed further: the noise of positions between two frames goes with the noise of the velocity there,
 # and offsets found with that velocity are drawn towards half frames.
 PACE_SECONDS = 0.15

@@ -91,12 +91,17 @@ def _body_sizes(sample: np.ndarray) -> np.ndarray:
     return np.array([np.median(own[np.isfinite(own)]) if np.isfinite(own).any() else np.nan for own in extent.T])
 
 
+def body_sizes_in(motion: Keypoints2D) -> np.ndarray:
+    """(people,) pixels, the longer side of the box around each person, the median over time; NaN where never seen."""
+    return _body_sizes(_sample(motion))
+
+
 def _prominence(motion: Keypoints2D) -> np.ndarray:
     """(people,) 0 to 1: how much of the time they are seen, times how large they are beside the largest."""
     if motion.people == 0:
         return np.zeros(0)
     seen = (motion.confidence > 0).any(-1).mean(0)
-    sizes = np.nan_to_num(_body_sizes(_sample(motion)))
+    sizes = np.nan_to_num(body_sizes_in(motion))
     return np.asarray(seen * sizes / max(float(sizes.max()), 1e-9))
 
 

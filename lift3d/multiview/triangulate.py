@@ -13,9 +13,12 @@ from lift3d.geometry.rigs import Rig
 from lift3d.geometry.robust_triangulation import NOISE_POINTS, estimate_noise, triangulate_robustly
 from lift3d.geometry.triangulation import triangulate_points
 from lift3d.multiview.gather import Views, gather_views
+from lift3d.multiview.main_person import body_sizes_in
 from lift3d.multiview.swaps import exchange, find_swaps
 from lift3d.poses import SOURCES, Keypoints2D, Poses3D, add_step
 
+# Reprojection errors above this part of the people's size in the image are no detector's.
+DOUBTFUL = 0.04
 # Frames that are triangulated at a time: bounds memory beside the result, changes nothing in it.
 CHUNK_FRAMES = 8192
 
@@ -128,8 +131,13 @@ def triangulate_views(views: Views, *, robust: bool = True, progress: Progress |
             for track, noise in zip(first.track_ids, noises, strict=True)
         },
     }
+    doubt = _doubt(views, error)
     kind = "robustly" if robust else "by least squares over all cameras"
-    for note in (*views.notes, f"triangulated {kind} from {len(cameras)} cameras: {', '.join(views.rig.names)}"):
+    for note in (
+        *views.notes,
+        f"triangulated {kind} from {len(cameras)} cameras: {', '.join(views.rig.names)}",
+        *doubt,
+    ):
         provenance = add_step(provenance, note)
     return Poses3D(
         xyz,
@@ -145,6 +153,20 @@ def triangulate_views(views: Views, *, robust: bool = True, progress: Progress |
         source=np.where(np.isfinite(error), SOURCES.index("measured"), SOURCES.index("missing")),
         provenance=provenance,
     )
+
+
+def _doubt(views: Views, error: np.ndarray) -> list[str]:
+    """A warning where the cameras contradict each other by more than a detector errs."""
+    sizes = np.array([body_sizes_in(motion) for motion in views.keypoints])
+    if not (np.isfinite(error).any() and np.isfinite(sizes).any()):
+        return []
+    share = float(np.nanmedian(error) / np.nanmedian(sizes))
+    if share < DOUBTFUL:
+        return []
+    return [
+        f"warning: the cameras contradict each other by {share:.0%} of the people's size in the image, and detectors "
+        "err by about 2%: do the names of the cameras, the rig and the frames belong together?"
+    ]
 
 
 def _noise(views: Views, person: int) -> np.ndarray:

@@ -50,6 +50,33 @@ def triangulate(
     min_confidence: Annotated[
         float, typer.Option("--min-confidence", metavar="0..1", min=0, max=1, help="Use no keypoints below this.")
     ] = 0.0,
+    refine: Annotated[
+        bool,
+        typer.Option(
+            "--refine", help="Solve the whole clip at once: smooth motion, constant bones, short gaps filled."
+        ),
+    ] = False,
+    free_bones: Annotated[
+        bool, typer.Option("--free-bones", help="With --refine: let bones change their length.")
+    ] = False,
+    bone_lengths: Annotated[
+        str | None,
+        typer.Option(
+            "--bone-lengths", metavar="JOINT=M,...", help="With --refine: bones measured in metres, by joint."
+        ),
+    ] = None,
+    gaps: Annotated[
+        float | None, typer.Option("--fill-gaps", metavar="S", min=0, help="Fill gaps of up to so many seconds.")
+    ] = None,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="Let the monocular lifter fill in joints that too few cameras see.")
+    ] = False,
+    smooth: Annotated[
+        str | None,
+        typer.Option(
+            "--filter", metavar="NAME[:VALUE]", help="butterworth:6 (Hz), savitzky_golay, one_euro, kalman, ..."
+        ),
+    ] = None,
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="PNG|HTML", help="Draw the result as well.")
     ] = None,
@@ -65,11 +92,16 @@ def triangulate(
     from lift3d.io.keypoints import read_keypoints
     from lift3d.io.poses3d import ENDINGS, write_poses
     from lift3d.io.rigs import read_rig
+    from lift3d.motion.filters import filter_poses, parse_filter
     from lift3d.viz.view import PAGES, PICTURES, save_view
 
     require_new(output, overwrite, ENDINGS)
     if picture is not None:
         require_new(picture, overwrite, PICTURES + PAGES)
+    if (free_bones or bone_lengths) and not refine:
+        raise typer.BadParameter("--free-bones and --bone-lengths say how to --refine; add it")
+    lengths = _bone_lengths(bone_lengths)
+    chosen_filter = None if smooth is None else parse_filter(smooth)
     rig = read_rig(rig_file, unit=parse_unit(unit))
     paths = camera_paths(sources, rig)
     size = parse_image_size(image_size)
@@ -85,6 +117,25 @@ def triangulate(
     views = prepare_views(views, undo_swaps=swaps, min_confidence=min_confidence)
     with progress_bar("Triangulating") as progress:
         poses = triangulate_views(views, robust=robust, progress=progress)
+    if refine:
+        from lift3d.multiview.refinement import refine as refine_poses
+
+        with progress_bar("Refining") as progress:
+            poses = refine_poses(
+                poses, views.keypoints, views.rig, bone_lengths=lengths, rigid=not free_bones, progress=progress
+            )
+    if gaps is not None:
+        from lift3d.motion.gaps import fill_gaps
+
+        poses = fill_gaps(poses, gaps)
+    if complete:
+        from lift3d.multiview.completion import complete as complete_poses
+
+        with progress_bar("Completing") as progress:
+            poses = complete_poses(poses, views.keypoints, views.rig, progress=progress)
+    if chosen_filter is not None:
+        method, parameters = chosen_filter
+        poses = filter_poses(poses, method, **parameters)
     summary = describe(poses, views)
     written = write_poses(poses, output, overwrite)
     if picture is not None:
@@ -113,6 +164,19 @@ def camera_paths(sources: list[str], rig: Rig) -> dict[str, str]:
             f"NAME=PATH with these names, or give one path for each of the {len(rig)} in this order"
         )
     return dict(zip(rig.names, paths.values(), strict=True))
+
+
+def _bone_lengths(text: str | None) -> dict[str, float] | None:
+    """``left_knee=0.41,right_knee=0.41`` as metres by joint; None stays None."""
+    if text is None:
+        return None
+    try:
+        pairs = [item.split("=") for item in text.split(",")]
+        return {joint.strip(): float(metres) for joint, metres in pairs}
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is not JOINT=METRES,..., such as left_knee=0.41,right_knee=0.41", param_hint="--bone-lengths"
+        ) from None
 
 
 def to_text(summary: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from lift3d.poses import Keypoints2D
 from lift3d.skeletons import HALPE26
 
 LEAST_JOINTS = 4
+LEAST_SECONDS = 0.4
 STILL = 0.005  # body sizes; who wanders less than this shows no motion
 BYSTANDER = 0.1  # and nor does who wanders less than this share of the one who does most
 
@@ -69,7 +70,7 @@ def image_motions(keypoints: Mapping[str, Keypoints2D], cameras: Mapping[str, Ca
 
     Raises:
         SkeletonError: fewer than four joints are common to all.
-        Lift3DError: a camera has no frame rate, no person that is seen for long enough, or none who moves.
+        Lift3DError: a camera has no frame rate, or nobody who is seen for long enough and moves.
     """
     joints = _common_joints(keypoints)
     return [
@@ -107,8 +108,12 @@ def _image_motion(name: str, keypoints: Keypoints2D, joints: list[str], camera: 
         plane = keypoints.xy[:, :, joint].astype(np.float64)
         plane = ((plane if camera is None else camera.unproject(plane)) - centre) / size
         paths[:, :, :, place] = smooth_path(plane, keypoints.confidence[:, :, joint], keypoints.fps)
-    if not np.isfinite(paths).any():
-        raise Lift3DError(f"camera {name!r}: no joint is seen for long enough without a gap to follow its motion")
+    followed = (np.isfinite(paths[0, ..., 0]).sum(axis=2) >= LEAST_JOINTS).any(axis=1).sum() / keypoints.fps
+    if followed < LEAST_SECONDS:
+        raise Lift3DError(
+            f"camera {name!r}: {LEAST_JOINTS} joints of a person can be followed for {followed:.2f} s, and "
+            f"{LEAST_SECONDS:g} s is the least; give a longer clip"
+        )
     wide = wandering(paths[0])
     if wide.max() < STILL:
         raise Lift3DError(

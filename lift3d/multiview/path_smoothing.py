@@ -6,12 +6,13 @@ import numpy as np
 
 # Every camera is smoothed by the same kernel in time, which moves none against another.
 KERNEL_SECONDS = 0.05  # standard deviation
-KERNEL_FRAMES = 2.0  # and at least that
+KERNEL_FRAMES = 1.5  # and at least that
 # The pace is smoothed further: the noise of positions between two frames goes with the noise of the velocity there,
 # and offsets found with that velocity are drawn towards half frames.
 PACE_SECONDS = 0.15
-# A joint is a detector's slip if it is further from the median of five frames than five standard deviations of the
-# noise and what this acceleration explains, in body sizes per second squared.
+PACE_FRAMES = 4.0
+# A joint is a detector's slip if it is further from the middle of its neighbours in time than five times what is usual
+# and what this acceleration explains, in body sizes per second squared.
 FASTEST = 30.0
 
 
@@ -62,7 +63,7 @@ def smooth_path(xy: np.ndarray, weight: np.ndarray, fps: float) -> tuple[np.ndar
         good = (seen >= 0.4) & (np.abs(s1) < 0.6 * s0) & (determinant > 1e-4 * s0**3)
         a, b, c, d, e = (np.where(good, value / determinant, np.nan)[..., None] for value in (a, b, c, d, e))
     velocity = (b * y0 + d * y1 + e * y2) * (fps / deviation)
-    return a * y0 + b * y1 + c * y2, velocity, _average(velocity, PACE_SECONDS * fps)
+    return a * y0 + b * y1 + c * y2, velocity, _average(velocity, max(PACE_SECONDS * fps, PACE_FRAMES))
 
 
 def wandering(position: np.ndarray) -> np.ndarray:
@@ -78,11 +79,14 @@ def wandering(position: np.ndarray) -> np.ndarray:
 
 
 def _slips(xy: np.ndarray, limit: float) -> np.ndarray:
-    """(frames, tracks) bool: where a joint is far from the median of the five frames around."""
+    """(frames, tracks) bool: where a joint is far from the middle of the frames beside it, and of those beside them."""
     padded = np.pad(xy, ((2, 2), (0, 0), (0, 0)), constant_values=np.nan)
-    away = np.abs(xy - median_of_seen(np.stack([padded[i : i + len(xy)] for i in range(5)])))
+    count = len(xy)
+    middles = [(padded[2 - far : 2 - far + count] + padded[2 + far : 2 + far + count]) / 2 for far in (1, 2)]
+    # A neighbour that slips spoils one middle, not both; where there is neither, nothing can be said.
+    away = np.fmin(*(np.linalg.norm(xy - middle, axis=-1) for middle in middles))
     noise = 1.4826 * np.nan_to_num(median_of_seen(away))
-    return np.asarray((away > 5 * noise + limit).any(axis=-1))
+    return np.asarray(away > 5 * noise + limit)
 
 
 def _average(values: np.ndarray, deviation: float) -> np.ndarray:

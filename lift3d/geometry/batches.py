@@ -12,7 +12,7 @@ import numpy as np
 from lift3d.errors import ShapeError
 from lift3d.geometry.alignment import array_namespace
 from lift3d.geometry.cameras import Camera
-from lift3d.geometry.rays import Rays, make_rays
+from lift3d.geometry.rays import RayMaker, Rays
 
 Array = Any  # a numpy array or a torch tensor; what goes in decides what comes out
 
@@ -71,7 +71,7 @@ def solve_in_batches(
     pixels, flat_weights, variance = _flatten(xp, len(cameras), xy, weights, noise)
     count, shape = pixels.shape[1], tuple(xy.shape[1:-1])
     like = pixels[:0, :0]
-    solver = make_solver(like)
+    solver, make_rays = make_solver(like), RayMaker(cameras, like)
     outputs = Triangulation(
         points=empty_like(like, (count, 3)),
         covariance=empty_like(like, (count, 3, 3)),
@@ -94,7 +94,7 @@ def solve_in_batches(
                 weight = 1 / (variance if isinstance(variance, float) else variance[:, part])
                 if flat_weights is not None:
                     weight = flat_weights[:, part] * weight
-                rays = make_rays(cameras, pixels[:, part], weight)
+                rays = make_rays(pixels[:, part], weight)
                 found, difficult = solver.solve_easy(rays)
                 store(found, part)
                 if len(difficult):

@@ -9,6 +9,8 @@ coefficients are those of ``Camera.distortion``:
 - fisheye, 4 of them (k1 k2 k3 k4): with ``r = sqrt(s)`` and ``a = atan r``,
   ``(x', y') = (x, y) a (1 + k1 a^2 + k2 a^4 + k3 a^6 + k4 a^8) / r``.
 
+A coefficient may be an array that broadcasts with the points, for those of several cameras at once.
+
 Source: the OpenCV documentation, "Camera Calibration and 3D Reconstruction" and "Fisheye camera model".
 """
 
@@ -42,7 +44,7 @@ class Distorted(NamedTuple):
     dyy: Array
 
 
-def distort(x: Array, y: Array, coefficients: Sequence[float], fisheye: bool = False) -> tuple[Array, Array]:
+def distort(x: Array, y: Array, coefficients: Sequence[Array | float], fisheye: bool = False) -> tuple[Array, Array]:
     """Points (...) on the plane z = 1 as the lens shows them, (...) on the same plane."""
     s = x * x + y * y
     if fisheye:
@@ -50,9 +52,9 @@ def distort(x: Array, y: Array, coefficients: Sequence[float], fisheye: bool = F
         return factor * x, factor * y
     k1, k2, p1, p2, k3, k4, k5, k6 = _rational(coefficients)
     factor = 1 + s * (k1 + s * (k2 + s * k3))
-    if k4 or k5 or k6:
+    if _some(k4, k5, k6):
         factor = factor / (1 + s * (k4 + s * (k5 + s * k6)))
-    if not (p1 or p2):
+    if not _some(p1, p2):
         return factor * x, factor * y
     xy = x * y
     return (
@@ -61,7 +63,9 @@ def distort(x: Array, y: Array, coefficients: Sequence[float], fisheye: bool = F
     )
 
 
-def distort_with_derivatives(x: Array, y: Array, coefficients: Sequence[float], fisheye: bool = False) -> Distorted:
+def distort_with_derivatives(
+    x: Array, y: Array, coefficients: Sequence[Array | float], fisheye: bool = False
+) -> Distorted:
     """As ``distort``, with the derivatives by ``x`` and ``y``."""
     s = x * x + y * y
     if fisheye:
@@ -71,7 +75,7 @@ def distort_with_derivatives(x: Array, y: Array, coefficients: Sequence[float], 
         k1, k2, p1, p2, k3, k4, k5, k6 = _rational(coefficients)
         factor = 1 + s * (k1 + s * (k2 + s * k3))
         slope = k1 + s * (2 * k2 + s * (3 * k3))
-        if k4 or k5 or k6:
+        if _some(k4, k5, k6):
             below = 1 + s * (k4 + s * (k5 + s * k6))
             factor = factor / below
             slope = (slope - factor * (k4 + s * (2 * k5 + s * (3 * k6)))) / below
@@ -79,7 +83,7 @@ def distort_with_derivatives(x: Array, y: Array, coefficients: Sequence[float], 
     xy = x * y
     dxx, dxy, dyy = factor + twice * x * x, twice * xy, factor + twice * y * y
     x_new, y_new = factor * x, factor * y
-    if p1 or p2:
+    if _some(p1, p2):
         x_new = x_new + 2 * p1 * xy + p2 * (s + 2 * x * x)
         y_new = y_new + p1 * (s + 2 * y * y) + 2 * p2 * xy
         dxx = dxx + 2 * p1 * y + 6 * p2 * x
@@ -89,7 +93,7 @@ def distort_with_derivatives(x: Array, y: Array, coefficients: Sequence[float], 
 
 
 def coefficient_derivatives(
-    x: Array, y: Array, coefficients: Sequence[float], fisheye: bool = False
+    x: Array, y: Array, coefficients: Sequence[Array | float], fisheye: bool = False
 ) -> list[tuple[Array, Array]]:
     """The derivatives (dx', dy'), each (...), of the distorted points by every coefficient, in their order."""
     xp = array_namespace(x, y)
@@ -112,7 +116,7 @@ def coefficient_derivatives(
     return derivatives
 
 
-def undistort(x: Array, y: Array, coefficients: Sequence[float], fisheye: bool = False) -> tuple[Array, Array]:
+def undistort(x: Array, y: Array, coefficients: Sequence[Array | float], fisheye: bool = False) -> tuple[Array, Array]:
     """Points (...) as the lens shows them, back where they are on the plane z = 1.
 
     NaN where the model shows no point there: beyond the circle at which a polynomial turns back, or, of a fisheye,
@@ -121,7 +125,7 @@ def undistort(x: Array, y: Array, coefficients: Sequence[float], fisheye: bool =
     Newton's method on the two coordinates of the rational model, on the angle of the fisheye.
     """
     xp = array_namespace(x, y)
-    if not any(coefficients) and not fisheye:
+    if not fisheye and not _some(*coefficients):
         return x, y
     # What one step moves at the end, squared; its precision is the square of that again.
     tolerance = 1e-10 if str(x.dtype).endswith("float32") else 1e-20
@@ -159,11 +163,16 @@ def undistort(x: Array, y: Array, coefficients: Sequence[float], fisheye: bool =
     return xp.where(good, u, nan), xp.where(good, v, nan)
 
 
-def _rational(coefficients: Sequence[float]) -> tuple[float, ...]:
+def _some(*coefficients: Array | float) -> bool:
+    """Whether one of the coefficients is not 0, or is an array."""
+    return any(not isinstance(value, int | float) or value != 0 for value in coefficients)
+
+
+def _rational(coefficients: Sequence[Array | float]) -> tuple[float, ...]:
     return (*coefficients, *([0.0] * (8 - len(coefficients))))
 
 
-def _fisheye(s: Array, coefficients: Sequence[float]) -> tuple[Array, Array]:
+def _fisheye(s: Array, coefficients: Sequence[Array | float]) -> tuple[Array, Array]:
     """The factor on x and y, and its derivative by the square ``s`` of the radius."""
     xp = array_namespace(s)
     k1, k2, k3, k4 = coefficients

@@ -20,8 +20,8 @@ from lift3d.geometry.lenses import Distorted, distort_with_derivatives, undistor
 Array = Any  # a numpy array or a torch tensor; what goes in decides what comes out
 
 # By the bytes of a number: how many steps of Newton's method, and how long the last may be on the plane z = 1. It
-# leaves an error of about its square, which in float32 is half a thousandth of a pixel.
-NEWTON = {4: (1, 1e-3), 8: (2, 1e-6)}
+# leaves an error of about its square, which in float32 is two thousandths of a pixel.
+NEWTON = {4: (1, 2e-3), 8: (2, 1e-6)}
 GUESS_DEGREE = 4
 
 
@@ -57,102 +57,123 @@ def make_rays(cameras: Sequence[Camera], pixels: Array, weight: Array | float) -
 
     Args:
         cameras: C cameras.
-        pixels: (C, n, 2), numpy or torch; float32 rays are good to about 0.0005 pixels.
+        pixels: (C, n, 2), numpy or torch; float32 rays are good to about 0.002 pixels.
         weight: (C, n), or one number: one over the variance of a pixel coordinate.
     """
-    xp = array_namespace(pixels)
-    like = pixels[..., 0]
-    rays = Rays._make([*(xp.empty_like(like) for _ in range(6)), like > 0])
-    for index, camera in enumerate(cameras):
-        (fx, skew, cx), (_, fy, cy), _ = camera.K.tolist()
-        known = xp.isfinite(pixels[index, :, 0] + pixels[index, :, 1])
-        own = weight if isinstance(weight, float) else weight[index]
-        if not isinstance(own, float):
-            known = known & (own > 0)
-            own = xp.where(known, own, 0.0)
-        y = _known((pixels[index, :, 1] - cy) * (1 / fy), known)
-        x = _known((pixels[index, :, 0] - cx) * (1 / fx), known)
-        if skew:
-            x = x - skew / fx * y
-        with np.errstate(all="ignore"):
-            x, y, lens, shown = _undo_lens(camera, x, y)
-        rays.x[index], rays.y[index] = x, y
-        rays.used[index] = known if shown is None else known & shown
-        rays.weight[index] = own
-        rays.weight[index] *= rays.used[index]
-        metric: tuple[Any, Any, Any] = fx * fx, fx * skew, skew * skew + fy * fy
-        if lens is not None:
-            u_x, u_y, v_x, v_y = fx * lens.dxx, fx * lens.dxy, fy * lens.dxy, fy * lens.dyy
-            if skew:
-                u_x, u_y = u_x + skew * lens.dxy, u_y + skew * lens.dyy
-            metric = u_x * u_x + v_x * v_x, u_x * u_y + v_x * v_y, u_y * u_y + v_y * v_y
-        for entry, value in zip(rays[2:5], metric, strict=True):
-            entry[index] = rays.weight[index] * value
-    return rays
+    return RayMaker(cameras, pixels)(pixels, weight)
 
 
-def _known(values: Array, known: Array) -> Array:
-    """The values, now 0 where they are not known."""
-    if not isinstance(values, np.ndarray):
-        return values.masked_fill_(~known, 0)
-    np.copyto(values, 0, where=~known)
-    return values
+class RayMaker:
+    """``make_rays`` for the pixels of the same cameras again and again; all cameras are worked on at once.
 
-
-def _undo_lens(camera: Camera, x: Array, y: Array) -> tuple[Array, Array, Distorted | None, Array | None]:
-    """Distorted points (n,) back on the plane z = 1, the lens there (None: it does nothing), and whether it can show
-    the point (None: all); those that it cannot are 0.
-
-    Newton's method from a polynomial that knows the lens nearly, which takes one step for most points; what it cannot
-    do is left to ``lift3d.geometry.lenses.undistort``.
+    Args:
+        cameras: C cameras.
+        like: an array of the kind, precision and device of the pixels.
     """
-    coefficients = camera.distortion.tolist()
-    if not (camera.fisheye or any(coefficients)):
-        return x, y, None, None
-    xp = array_namespace(x)
-    if camera.fisheye:
-        u, v = undistort(x, y, coefficients, fisheye=True)
-        shown = xp.isfinite(u)
-        u, v = xp.where(shown, u, 0.0), xp.where(shown, v, 0.0)
-        return u, v, distort_with_derivatives(u, v, coefficients, fisheye=True), shown
-    u, v, lens, left = _newton(camera, x, y)
-    if len(left) == 0:
-        return u, v, lens, None
-    u_left, v_left = undistort(x[left], y[left], coefficients)
-    shown = xp.ones_like(u) > 0
-    shown[left] = xp.isfinite(u_left)
-    u_left, v_left = xp.where(shown[left], u_left, 0.0), xp.where(shown[left], v_left, 0.0)
-    u[left], v[left] = u_left, v_left
-    for whole, part in zip(lens, distort_with_derivatives(u_left, v_left, coefficients), strict=True):
-        whole[left] = part
-    return u, v, lens, shown
+
+    def __init__(self, cameras: Sequence[Camera], like: Array) -> None:
+        def columns(values: Sequence[Sequence[float]]) -> list[Array | float]:
+            """(C, 1) arrays of what C cameras have in turn, or 0 where that is 0 in all."""
+            table = np.array(values, dtype=np.float64).T[..., None]
+            return [_convert(column, like) if column.any() else 0.0 for column in table]
+
+        self.cameras = cameras
+        intrinsics = [(c.K[0, 0], c.K[0, 1], c.K[0, 2], c.K[1, 1], c.K[1, 2]) for c in cameras]
+        self.fx, self.skew, self.cx, self.fy, self.cy = columns(intrinsics)
+        self.fisheyes = [index for index, camera in enumerate(cameras) if camera.fisheye]
+        rational = [
+            (0.0,) * 8 if camera.fisheye else (*camera.distortion.tolist(), 0.0, 0.0, 0.0)[:8] for camera in cameras
+        ]
+        self.coefficients = columns(rational)
+        self.guess = columns([_inverse_polynomial(own, _widest(c)) for own, c in zip(rational, cameras, strict=True)])
+        self.bent = bool(self.fisheyes) or any(map(any, rational))
+
+    def __call__(self, pixels: Array, weight: Array | float) -> Rays:
+        """The rays of pixels (C, n, 2) of weight (C, n) or one number."""
+        with np.errstate(all="ignore"):
+            return self._make(pixels, weight)
+
+    def _make(self, pixels: Array, weight: Array | float) -> Rays:
+        xp = array_namespace(pixels)
+        used = xp.isfinite(pixels[..., 0] + pixels[..., 1])
+        if not isinstance(weight, float):
+            used = used & (weight > 0)
+        x = _zeroed((pixels[..., 0] - self.cx) * (1 / self.fx), ~used)
+        y = _zeroed((pixels[..., 1] - self.cy) * (1 / self.fy), ~used)
+        if not isinstance(self.skew, float):
+            x = x - self.skew / self.fx * y
+        metric: tuple[Array, Array, Array] = self.fx**2, self.fx * self.skew, self.skew**2 + self.fy**2
+        if self.bent:
+            x, y, lens, shown = self._undo_lenses(x, y)
+            if shown is not None:
+                used = used & shown
+            u_x, u_y, v_x, v_y = self.fx * lens.dxx, self.fx * lens.dxy, self.fy * lens.dxy, self.fy * lens.dyy
+            if not isinstance(self.skew, float):
+                u_x, u_y = u_x + self.skew * lens.dxy, u_y + self.skew * lens.dyy
+            metric = u_x * u_x + v_x * v_x, u_x * u_y + v_x * v_y, u_y * u_y + v_y * v_y
+        weights = _zeroed(xp.zeros_like(x) + weight, ~used)
+        return Rays(x, y, *(weights * entry for entry in metric), weights, used)
+
+    def _undo_lenses(self, x: Array, y: Array) -> tuple[Array, Array, Distorted, Array | None]:
+        """Distorted points (C, n) back on the plane z = 1, the lenses there, and whether they can show the points
+        (None: all of them); those that they cannot are 0.
+
+        Newton's method from a polynomial that knows the lens nearly, which takes one step for most points; what it
+        cannot do is left to ``lift3d.geometry.lenses.undistort``.
+        """
+        xp = array_namespace(x)
+        s = x * x + y * y
+        guess = self.guess[0]
+        for coefficient in self.guess[1:]:
+            guess = guess * s + coefficient
+        u, v = guess * x, guess * y
+        steps, last_step = NEWTON[x.dtype.itemsize]
+        for _ in range(steps):
+            lens = distort_with_derivatives(u, v, self.coefficients)
+            dx, dy = lens.x - x, lens.y - y
+            determinant = lens.dxx * lens.dyy - lens.dxy * lens.dxy
+            step_x = (lens.dyy * dx - lens.dxy * dy) / determinant
+            step_y = (lens.dxx * dy - lens.dxy * dx) / determinant
+            u, v = u - step_x, v - step_y
+        found = (step_x * step_x + step_y * step_y <= last_step**2) & (determinant > 0) & (u * x + v * y >= 0)
+        shown = None if bool(found.all()) and not self.fisheyes else xp.ones_like(found)
+        if shown is not None:
+            camera, point = xp.where(~found)
+            own = [k if isinstance(k, float) else k[camera, 0] for k in self.coefficients]
+            self._replace((u, v, lens, shown), (camera, point), x, y, own, False)
+            for index in self.fisheyes:
+                self._replace((u, v, lens, shown), (index,), x, y, self.cameras[index].distortion.tolist(), True)
+        return u, v, lens, shown
+
+    @staticmethod
+    def _replace(
+        whole: tuple[Array, Array, Distorted, Array],
+        at: tuple[Any, ...],
+        x: Array,
+        y: Array,
+        coefficients: Sequence[Array | float],
+        fisheye: bool,
+    ) -> None:
+        """Undistort the points of some places by the book."""
+        u, v = undistort(x[at], y[at], coefficients, fisheye)
+        missing = ~array_namespace(u).isfinite(u)
+        u, v = _zeroed(u, missing), _zeroed(v, missing)
+        whole[0][at], whole[1][at], whole[3][at] = u, v, ~missing
+        for array, values in zip(whole[2], distort_with_derivatives(u, v, coefficients, fisheye), strict=True):
+            array[at] = values
 
 
-def _newton(camera: Camera, x: Array, y: Array) -> tuple[Array, Array, Distorted, Array]:
-    """The same for the rational model: points, the lens, and the indices of points that were not found."""
-    xp = array_namespace(x)
-    coefficients = camera.distortion.tolist()
-    s = x * x + y * y
-    guess, *rest = _inverse_polynomial(tuple(coefficients), _widest(camera))
-    for coefficient in rest:
-        guess = guess * s + coefficient
-    u, v = guess * x, guess * y
-    p1, p2 = coefficients[2:4]
-    if p1 or p2:
-        # What the tangential terms, small, would do here they did nearby.
-        twice = 2 * (p1 * v + p2 * u)
-        s = u * u + v * v
-        u, v = u - (u * twice + p2 * s), v - (v * twice + p1 * s)
-    steps, last_step = NEWTON[x.dtype.itemsize]
-    for _ in range(steps):
-        lens = distort_with_derivatives(u, v, coefficients)
-        dx, dy = lens.x - x, lens.y - y
-        determinant = lens.dxx * lens.dyy - lens.dxy * lens.dxy
-        step_x = (lens.dyy * dx - lens.dxy * dy) / determinant
-        step_y = (lens.dxx * dy - lens.dxy * dx) / determinant
-        u, v = u - step_x, v - step_y
-    left = xp.where(~(step_x * step_x + step_y * step_y <= last_step**2) | (determinant <= 0) | (u * x + v * y < 0))[0]
-    return u, v, lens, left
+def _convert(array: np.ndarray, like: Array) -> Array:
+    """An array of the kind, precision and device of another."""
+    return np.asarray(array, dtype=like.dtype) if isinstance(like, np.ndarray) else like.new_tensor(array)
+
+
+def _zeroed(values: Array, where: Array) -> Array:
+    """Values, new ones, with 0 in some places."""
+    if not isinstance(values, np.ndarray):
+        return values.masked_fill_(where, 0)
+    np.copyto(values, 0, where=where)
+    return values
 
 
 def _widest(camera: Camera) -> float:
@@ -172,6 +193,6 @@ def _inverse_polynomial(coefficients: tuple[float, ...], widest: float) -> tuple
         plain = undistort(shown, np.zeros_like(shown), radial)[0]
     good = np.isfinite(plain)
     if good.sum() <= GUESS_DEGREE:
-        return (1.0,)
+        return (0.0,) * GUESS_DEGREE + (1.0,)
     fit = np.polynomial.Polynomial.fit(shown[good] ** 2, plain[good] / shown[good], GUESS_DEGREE)
     return tuple(fit.convert().coef[::-1].tolist())

@@ -43,10 +43,11 @@ class Triangulation(NamedTuple):
 class Solver(Protocol):
     """What is done to the rays of some points."""
 
-    def solve_easy(self, rays: Rays) -> tuple[Triangulation, Array]:
-        """What one pass over all points finds, and the indices of those that need more."""
+    def solve_easy(self, rays: Rays) -> tuple[Triangulation, Array, Array]:
+        """What one pass over all points finds, the indices (k,) of those that need more, and where these start (3, k)
+        from."""
 
-    def solve_difficult(self, rays: Rays) -> Triangulation:
+    def solve_difficult(self, rays: Rays, start: Array) -> Triangulation:
         """All that can be done."""
 
 
@@ -86,7 +87,7 @@ def solve_in_batches(
         outputs.used[:, at] = found.used
 
     def run(starts: range) -> None:
-        collected: list[tuple[Rays, Array]] = []
+        collected: list[tuple[Array, ...]] = []
         waiting = 0
         with np.errstate(all="ignore"):
             for start in starts:
@@ -95,15 +96,14 @@ def solve_in_batches(
                 if flat_weights is not None:
                     weight = flat_weights[:, part] * weight
                 rays = make_rays(pixels[:, part], weight)
-                found, difficult = solver.solve_easy(rays)
+                found, difficult, points = solver.solve_easy(rays)
                 store(found, part)
                 if len(difficult):
-                    collected.append((rays.select(difficult), difficult + start))
+                    collected.append((*rays.select(difficult), points, difficult + start))
                     waiting += len(difficult)
                 if waiting and (waiting >= DIFFICULT * size or start == starts[-1]):
-                    parts, places = zip(*collected, strict=True)
-                    together = Rays._make(xp.concatenate(arrays, -1) for arrays in zip(*parts, strict=True))
-                    store(solver.solve_difficult(together), xp.concatenate(places))
+                    *together, points, places = (xp.concatenate(part, -1) for part in zip(*collected, strict=True))
+                    store(solver.solve_difficult(Rays._make(together), points), places)
                     collected, waiting = [], 0
 
     starts = range(0, count, size)

@@ -112,7 +112,8 @@ class RayMaker:
                 u_x, u_y = u_x + self.skew * lens.dxy, u_y + self.skew * lens.dyy
             metric = u_x * u_x + v_x * v_x, u_x * u_y + v_x * v_y, u_y * u_y + v_y * v_y
         weights = _zeroed(xp.zeros_like(x) + weight, ~used)
-        return Rays(x, y, *(weights * entry for entry in metric), weights, used)
+        xx, xy, yy = metric
+        return Rays(x, y, weights * xx, weights * xy, weights * yy, weights, used)
 
     def _undo_lenses(self, x: Array, y: Array) -> tuple[Array, Array, Distorted, Array | None]:
         """Distorted points (C, n) back on the plane z = 1, the lenses there, and whether they can show the points
@@ -127,6 +128,12 @@ class RayMaker:
         for coefficient in self.guess[1:]:
             guess = guess * s + coefficient
         u, v = guess * x, guess * y
+        p1, p2 = self.coefficients[2:4]
+        if not (isinstance(p1, float) and isinstance(p2, float)):
+            # What the tangential terms, small, would do here they did nearby.
+            twice = 2 * (p1 * v + p2 * u)
+            s = u * u + v * v
+            u, v = u - (u * twice + p2 * s), v - (v * twice + p1 * s)
         steps, last_step = NEWTON[x.dtype.itemsize]
         for _ in range(steps):
             lens = distort_with_derivatives(u, v, self.coefficients)

@@ -87,13 +87,13 @@ class _Consensus:
     def __init__(self, rig: RigArrays) -> None:
         self.rig = rig
 
-    def solve_easy(self, rays: Rays) -> tuple[Triangulation, Array]:
+    def solve_easy(self, rays: Rays) -> tuple[Triangulation, Array, Array]:
         solution, going = first_step(self.rig, rays)
-        doubtful = going | _contradicted(self.rig, rays, solution)
-        return self._conclude(rays, solution), array_namespace(going).where(doubtful)[0]
+        difficult = array_namespace(going).where(going | _contradicted(self.rig, rays, solution))[0]
+        return self._conclude(rays, solution), difficult, solution.points[:, difficult]
 
-    def solve_difficult(self, rays: Rays) -> Triangulation:
-        solution = minimise(self.rig, rays)
+    def solve_difficult(self, rays: Rays, start: Array) -> Triangulation:
+        solution = minimise(self.rig, rays, start)
         contradicted = _contradicted(self.rig, rays, solution)
         doubtful = array_namespace(contradicted).where(contradicted)[0]
         if len(doubtful):
@@ -240,7 +240,7 @@ class _LeastMedian:
     def __init__(self, rig: RigArrays) -> None:
         self.rig = rig
 
-    def solve_easy(self, rays: Rays) -> tuple[Triangulation, Array]:
+    def solve_easy(self, rays: Rays) -> tuple[Triangulation, Array, Array]:
         xp = array_namespace(rays.x)
         count = rays.used.sum(0)
         rank = xp.clip(count // 2 + 1, 3, None)
@@ -251,11 +251,11 @@ class _LeastMedian:
             ordered = ordered if xp is np else ordered.values
             agreed = xp.where(xp.arange(len(ordered))[:, None] == rank, ordered, 0.0).sum(0)
             least = xp.minimum(least, agreed)
-        return conclude(self.rig, rays, first_step(self.rig, rays)[0])._replace(
-            reprojection_error=xp.sqrt(least)
-        ), rank[:0]
+        solution, _ = first_step(self.rig, rays)
+        found = conclude(self.rig, rays, solution)._replace(reprojection_error=xp.sqrt(least))
+        return found, rank[:0], solution.points[:, :0]
 
-    def solve_difficult(self, rays: Rays) -> Triangulation:
+    def solve_difficult(self, rays: Rays, start: Array) -> Triangulation:
         return self.solve_easy(rays)[0]
 
 

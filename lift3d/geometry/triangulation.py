@@ -26,6 +26,8 @@ Array = Any  # a numpy array or a torch tensor; what goes in decides what comes 
 # part of their trace: the rays then meet at less than about 0.1 degrees, and depth is as uncertain as it is long.
 LEAST_CONDITION = 1e-6
 MOST_STEPS = 10
+# A step that is longer than this part of the distance of the nearest camera is not to be trusted unseen.
+LONG_STEP = 0.3
 # The minimum is found when the next step would lower the sum of squares by less than this part of it (1 % of the
 # point's standard deviation), or by less than the square of FINEST pixels.
 TOLERANCE = 1e-4
@@ -66,12 +68,13 @@ class _LeastSquares:
     def __init__(self, rig: RigArrays) -> None:
         self.rig = rig
 
-    def solve_easy(self, rays: Rays) -> tuple[Triangulation, Array]:
+    def solve_easy(self, rays: Rays) -> tuple[Triangulation, Array, Array]:
         solution, going = first_step(self.rig, rays)
-        return conclude(self.rig, rays, solution), array_namespace(going).where(going)[0]
+        difficult = array_namespace(going).where(going)[0]
+        return conclude(self.rig, rays, solution), difficult, solution.points[:, difficult]
 
-    def solve_difficult(self, rays: Rays) -> Triangulation:
-        return conclude(self.rig, rays, minimise(self.rig, rays))
+    def solve_difficult(self, rays: Rays, start: Array) -> Triangulation:
+        return conclude(self.rig, rays, minimise(self.rig, rays, start))
 
 
 class RigArrays:
@@ -188,9 +191,15 @@ def store(whole: NamedTuple, part: NamedTuple, at: Array) -> None:
 
 
 def first_step(rig: RigArrays, rays: Rays) -> tuple[Solution, Array]:
-    """The points after one step of Gauss-Newton from the linear solution, and which (n,) are not done with that."""
+    """The points after one step of Gauss-Newton from the linear solution, and which (n,) are not done with that: of
+    these a long step is not taken."""
+    xp = array_namespace(rays.x)
     state = evaluate(rig, rays, linear_solution(rig, rays))
-    return _step(state, rays, array_namespace(rays.x).zeros_like(state.cost))[:2]
+    solution, going, step = _step(state, rays, xp.zeros_like(state.cost))
+    # Of NaN, where there is no solution, the comparison is false too.
+    far = xp.where(going & ~((step * step).sum(0) * state.nearness**2 < LONG_STEP**2))[0]
+    solution.points[:, far] = state.points[:, far]
+    return solution, going
 
 
 def minimise(rig: RigArrays, rays: Rays, start: Array | None = None) -> Solution:

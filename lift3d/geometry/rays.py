@@ -111,7 +111,8 @@ class RayMaker:
             if not isinstance(self.skew, float):
                 u_x, u_y = u_x + self.skew * lens.dxy, u_y + self.skew * lens.dyy
             metric = u_x * u_x + v_x * v_x, u_x * u_y + v_x * v_y, u_y * u_y + v_y * v_y
-        weights = _zeroed(xp.zeros_like(x) + weight, ~used)
+        # A NaN of the weights would outlive a product with 0.
+        weights = xp.ones_like(x) * weight * used if isinstance(weight, float) else _zeroed(weight + 0, ~used)
         xx, xy, yy = metric
         return Rays(x, y, weights * xx, weights * xy, weights * yy, weights, used)
 

@@ -117,8 +117,8 @@ class RigArrays:
 
     def project(self, points: Array) -> Array:
         """(3, C, n) coordinates in each camera of points (3, n)."""
-        local = _product(self.projection[:, :3], points) + self.projection[:, 3:]
-        return local.reshape(3, self.count, -1)
+        xp = array_namespace(points)
+        return _product(self.projection, xp.concatenate([points, xp.ones_like(points[:1])])).reshape(3, self.count, -1)
 
 
 def _product(matrix: Array, columns: Array) -> Array:
@@ -342,12 +342,9 @@ def conclude(rig: RigArrays, rays: Rays, solution: Solution) -> Triangulation:
     xp = array_namespace(solution.points)
     good = xp.isfinite(solution.cost + solution.covariance[0]) & (rays.used.sum(0) >= 2)
     unknown = xp.where(good, 0.0, NAN)
-    covariance = empty_like(solution.cost, (len(good), 3, 3))
-    for (i, j), values in zip(TRIANGLE, solution.covariance + unknown, strict=True):
-        covariance[:, i, j] = covariance[:, j, i] = values
     return Triangulation(
-        (solution.points + rig.centre + unknown).T,
-        covariance,
+        (solution.points + (rig.centre + unknown)).T,
+        (solution.covariance + unknown)[[0, 1, 2, 1, 3, 4, 2, 4, 5]].T.reshape(-1, 3, 3),
         xp.sqrt(xp.clip(solution.cost, 0, None) / rays.weight.sum(0)) + unknown,
         rays.used & good,
     )

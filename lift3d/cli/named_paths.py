@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lift3d.errors import Lift3DError
+from lift3d.errors import CameraError, Lift3DError
+
+if TYPE_CHECKING:
+    from lift3d.geometry.rigs import Rig
 
 
 def named_paths(items: Sequence[str]) -> dict[str, str]:
@@ -34,6 +38,25 @@ def named_paths(items: Sequence[str]) -> dict[str, str]:
             raise Lift3DError(f"{result[key]} and {path} are both called {key!r}; say NAME=PATH with names that differ")
         result[key] = path
     return result
+
+
+def camera_paths(sources: Sequence[str], rig: Rig) -> dict[str, str]:
+    """Paths by the names of the rig's cameras: by name where all arguments have names of the rig, else by order.
+
+    Raises:
+        CameraError: some names are not in the rig, and the paths are not one for each of its cameras.
+    """
+    paths = named_paths(sources)
+    unknown = [name for name in paths if name not in rig.names]
+    if not unknown:
+        return paths
+    said = [name for name, path in paths.items() if path not in sources]
+    if said or len(paths) != len(rig):
+        raise CameraError(
+            f"the rig has no camera {', '.join(map(repr, unknown))}; its cameras are {', '.join(rig.names)}: say "
+            f"NAME=PATH with these names, or give one path for each of the {len(rig)} in this order"
+        )
+    return dict(zip(rig.names, paths.values(), strict=True))
 
 
 def _split(item: str) -> tuple[str | None, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from lift3d.cli.console import progress_bar
-from lift3d.cli.triangulate import camera_paths
+from lift3d.cli.named_paths import camera_paths
 
 if TYPE_CHECKING:
     from lift3d.calibration.people import PeopleReport

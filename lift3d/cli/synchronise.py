@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lift3d.cli.console import counted, progress_bar, report
-from lift3d.cli.named_paths import named_paths
+from lift3d.cli.named_paths import camera_paths, named_paths
 from lift3d.cli.options import (
     AsJson,
     Format,
@@ -21,7 +21,6 @@ from lift3d.cli.options import (
     require_new,
 )
 from lift3d.cli.rig_options import Unit, parse_unit
-from lift3d.cli.triangulate import camera_paths
 
 if TYPE_CHECKING:
     from lift3d.multiview.clocks import Synchronisation

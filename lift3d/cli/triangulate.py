@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lift3d.cli.console import counted, progress_bar, report
-from lift3d.cli.named_paths import named_paths
+from lift3d.cli.named_paths import camera_paths
 from lift3d.cli.options import (
     AsJson,
     Format,
@@ -22,7 +22,7 @@ from lift3d.cli.options import (
 from lift3d.cli.rig_options import Unit, parse_unit
 
 if TYPE_CHECKING:
-    from lift3d.geometry.rigs import Rig
+    pass
 
 
 def triangulate(
@@ -143,27 +143,6 @@ def triangulate(
         written.append(picture)
     text = "\n".join([to_text(summary), *(f"{path}: written" for path in written)])
     report({"inputs": paths, "rig": rig_file, "output": written, **summary}, text, as_json)
-
-
-def camera_paths(sources: list[str], rig: Rig) -> dict[str, str]:
-    """Paths by the names of the rig's cameras: by name where all arguments have names of the rig, else by order.
-
-    Raises:
-        CameraError: some names are not in the rig, and the paths are not one for each of its cameras.
-    """
-    from lift3d.errors import CameraError
-
-    paths = named_paths(sources)
-    unknown = [name for name in paths if name not in rig.names]
-    if not unknown:
-        return paths
-    said = [name for name, path in paths.items() if path not in sources]
-    if said or len(paths) != len(rig):
-        raise CameraError(
-            f"the rig has no camera {', '.join(map(repr, unknown))}; its cameras are {', '.join(rig.names)}: say "
-            f"NAME=PATH with these names, or give one path for each of the {len(rig)} in this order"
-        )
-    return dict(zip(rig.names, paths.values(), strict=True))
 
 
 def _bone_lengths(text: str | None) -> dict[str, float] | None:

@@ -134,7 +134,7 @@ def test_too_few_views_are_counted():
     xy[1, :, 5:] = np.nan
     with pytest.raises(CameraError, match=r"camera 'cam2': 0 of its 10 images .* at least 2 are needed"):
         solve(observed(scene, xy))
-    with pytest.raises(CameraError, match="0 of its 10 images .* at least 1 is needed"):
+    with pytest.raises(CameraError, match=r"0 of its 10 images .* at least 1 is needed"):
         solve(observed(scene, xy), intrinsics=scene.rig, hold_intrinsics=True)
 
 

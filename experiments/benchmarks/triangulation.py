@@ -3,7 +3,7 @@
 Everything is measured in one run, so that the ratios mean something on a shared machine:
 
 1. 10,000 frames x 17 joints x 4 cameras, 2 px of noise, 5 % missing, without and with 3 % of gross outliers: the plain
-   solution beside aniposelib's CameraGroup.triangulate, warm, in turns.
+   solutions, linear and of least reprojection error, beside aniposelib's CameraGroup.triangulate, warm, in turns.
 2. The same with outliers: the robust solution beside triangulate_ransac, which is run on some of the points.
 3. Time a point against the number of cameras.
 4. Time and memory against the number of frames, read from files and written to one, each in a process of its own.
@@ -127,8 +127,10 @@ def compare_plain(cameras: list[Camera], truth: np.ndarray) -> None:
     for outliers in (0.0, 0.03):
         xy = detect(cameras, truth, outliers)
         single, double = xy.reshape(len(cameras), -1, 2), xy.reshape(len(cameras), -1, 2).astype(np.float64)
-        names = ("lift3d, float32", "lift3d, float64", "aniposelib")
+        names = ("linear", "least squares", "least squares with covariance", "least squares, float64", "aniposelib")
         actions = (
+            lambda: triangulate_points(cameras, single, linear=True).points,  # noqa: B023
+            lambda: triangulate_points(cameras, single, covariance=False).points,  # noqa: B023
             lambda: triangulate_points(cameras, single).points,  # noqa: B023
             lambda: triangulate_points(cameras, double).points,  # noqa: B023
             lambda: group.triangulate(double),  # noqa: B023
@@ -154,7 +156,7 @@ def compare_robust(cameras: list[Camera], truth: np.ndarray) -> None:
     print(
         f"| aniposelib | {RANSAC_POINTS} | {their_time * 1e6:,.0f} us | | {errors(theirs, truth[chosen])} |", flush=True
     )
-    for name, noise in (("lift3d, noise known", NOISE), ("lift3d, noise estimated", None)):
+    for name, noise in (("robust, noise known", NOISE), ("robust, noise estimated", None)):
         own_time = in_turns(lambda noise=noise: triangulate_robustly(cameras, xy, noise=noise))[0] / len(truth)  # type: ignore[misc]
         points = triangulate_robustly(cameras, xy, noise=noise).points
         print(
@@ -168,7 +170,7 @@ def compare_robust(cameras: list[Camera], truth: np.ndarray) -> None:
 def against_cameras() -> None:
     """Table 3."""
     truth = moving_person(0, 1000)
-    table("cameras", "plain, a point", "a point and camera", "robust, a point", "a point and camera")
+    table("cameras", "least squares, a point", "a point and camera", "robust, a point", "a point and camera")
     for count in (2, 4, 8, 16, 32):
         cameras = ring(count)
         xy = detect(cameras, truth, 0.03)
@@ -195,7 +197,10 @@ def record(folder: Path, frames: int) -> None:
 def measure_clip(folder: Path, frames: int) -> None:
     """In a child process: prints time and memory of triangulating a recording from files to a file."""
     cameras = ring(4)
-    works = {"plain": triangulate_points, "robust": lambda cameras, xy: triangulate_robustly(cameras, xy, noise=NOISE)}
+    works = {
+        "least squares": triangulate_points,
+        "robust": lambda cameras, xy: triangulate_robustly(cameras, xy, noise=NOISE),
+    }
     result = {}
     for name, work in works.items():
         work(cameras, detect(cameras, moving_person(0, READ_FRAMES), 0.03))
@@ -215,7 +220,7 @@ def measure_clip(folder: Path, frames: int) -> None:
 
 def against_frames() -> None:
     """Table 4."""
-    table("frames", "plain", "points/s", "memory", "robust", "points/s", "memory")
+    table("frames", "least squares", "points/s", "memory", "robust", "points/s", "memory")
     for frames in (1_000, 10_000, 100_000, 1_000_000):
         with tempfile.TemporaryDirectory() as folder:
             record(Path(folder), frames)

@@ -17,7 +17,7 @@ from lift3d.geometry.rays import RayMaker, Rays
 Array = Any  # a numpy array or a torch tensor; what goes in decides what comes out
 
 # Observations (cameras x points) worked on at a time: their intermediate arrays stay in a core's cache.
-BATCH = 1 << 16
+BATCH = 1 << 17
 # As many difficult points are worked on at a time as easy ones in this many batches.
 DIFFICULT = 4
 MOST_CORES = 8  # more threads would wait for Python's lock
@@ -29,7 +29,8 @@ class Triangulation(NamedTuple):
     Attributes:
         points: (..., 3) metres; NaN where fewer than two cameras see the point, the rays are parallel, or they meet
             behind a camera.
-        covariance: (..., 3, 3) square metres, of independent noise of the given size in every image.
+        covariance: (..., 3, 3) square metres, of independent noise of the given size in every image; None where it
+            was not asked for.
         reprojection_error: (...) pixels, root of the weighted mean square over the cameras that were used.
         used: (cameras, ...) bool, whether the camera took part in the point.
     """
@@ -57,6 +58,7 @@ def solve_in_batches(
     weights: Array | None,
     noise: Array | float,
     make_solver: Callable[[Array], Solver],
+    covariance: bool = True,
 ) -> Triangulation:
     """Run a solver over all points, the difficult ones of several batches together.
 
@@ -64,6 +66,7 @@ def solve_in_batches(
         cameras: C cameras.
         xy, weights, noise: as in ``lift3d.geometry.triangulation.triangulate_points``.
         make_solver: makes the solver for arrays of the kind, precision and device of an empty one.
+        covariance: whether the solver gives it.
 
     Raises:
         ShapeError: fewer than two cameras, or shapes that do not fit.
@@ -75,16 +78,17 @@ def solve_in_batches(
     solver, make_rays = make_solver(like), RayMaker(cameras, like)
     outputs = Triangulation(
         points=empty_like(like, (count, 3)),
-        covariance=empty_like(like, (count, 3, 3)),
+        covariance=empty_like(like, (count, 3, 3)) if covariance else None,
         reprojection_error=empty_like(like, (count,)),
         used=empty_like(like > 0, (len(cameras), count)),
     )
     size = max(1, BATCH // len(cameras))
 
     def store(found: Triangulation, at: Any) -> None:
-        for whole, values in zip(outputs[:3], found[:3], strict=True):
-            whole[at] = values
+        outputs.points[at], outputs.reprojection_error[at] = found.points, found.reprojection_error
         outputs.used[:, at] = found.used
+        if covariance:
+            outputs.covariance[at] = found.covariance
 
     def run(starts: range) -> None:
         collected: list[tuple[Array, ...]] = []
@@ -114,12 +118,11 @@ def solve_in_batches(
             list(pool.map(run, (starts[worker::workers] for worker in range(workers))))
     elif count:
         run(starts)
-    points, covariance, error, used = outputs
     return Triangulation(
-        points.reshape(*shape, 3),
-        covariance.reshape(*shape, 3, 3),
-        error.reshape(shape),
-        used.reshape(len(cameras), *shape),
+        outputs.points.reshape(*shape, 3),
+        outputs.covariance.reshape(*shape, 3, 3) if covariance else None,
+        outputs.reprojection_error.reshape(shape),
+        outputs.used.reshape(len(cameras), *shape),
     )
 
 

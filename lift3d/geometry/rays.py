@@ -98,8 +98,8 @@ class RayMaker:
         used = xp.isfinite(pixels[..., 0] + pixels[..., 1])
         if not isinstance(weight, float):
             used = used & (weight > 0)
-        x = _zeroed((pixels[..., 0] - self.cx) * (1 / self.fx), ~used)
-        y = _zeroed((pixels[..., 1] - self.cy) * (1 / self.fy), ~used)
+        x = put((pixels[..., 0] - self.cx) * (1 / self.fx), ~used)
+        y = put((pixels[..., 1] - self.cy) * (1 / self.fy), ~used)
         if not isinstance(self.skew, float):
             x = x - self.skew / self.fx * y
         metric: tuple[Array, Array, Array] = self.fx**2, self.fx * self.skew, self.skew**2 + self.fy**2
@@ -112,7 +112,7 @@ class RayMaker:
                 u_x, u_y = u_x + self.skew * lens.dxy, u_y + self.skew * lens.dyy
             metric = u_x * u_x + v_x * v_x, u_x * u_y + v_x * v_y, u_y * u_y + v_y * v_y
         # A NaN of the weights would outlive a product with 0.
-        weights = xp.ones_like(x) * weight * used if isinstance(weight, float) else _zeroed(weight + 0, ~used)
+        weights = xp.ones_like(x) * weight * used if isinstance(weight, float) else put(weight + 0, ~used)
         xx, xy, yy = metric
         return Rays(x, y, weights * xx, weights * xy, weights * yy, weights, used)
 
@@ -165,7 +165,7 @@ class RayMaker:
         """Undistort the points of some places by the book."""
         u, v = undistort(x[at], y[at], coefficients, fisheye)
         missing = ~array_namespace(u).isfinite(u)
-        u, v = _zeroed(u, missing), _zeroed(v, missing)
+        u, v = put(u, missing), put(v, missing)
         whole[0][at], whole[1][at], whole[3][at] = u, v, ~missing
         for array, values in zip(whole[2], distort_with_derivatives(u, v, coefficients, fisheye), strict=True):
             array[at] = values
@@ -176,11 +176,11 @@ def _convert(array: np.ndarray, like: Array) -> Array:
     return np.asarray(array, dtype=like.dtype) if isinstance(like, np.ndarray) else like.new_tensor(array)
 
 
-def _zeroed(values: Array, where: Array) -> Array:
-    """Values, new ones, with 0 in some places."""
+def put(values: Array, where: Array, value: float = 0.0) -> Array:
+    """The same array with one value in some places; in numpy twice as fast as ``where``."""
     if not isinstance(values, np.ndarray):
-        return values.masked_fill_(where, 0)
-    np.copyto(values, 0, where=where)
+        return values.masked_fill_(where, value)
+    np.copyto(values, value, where=where)
     return values
 
 

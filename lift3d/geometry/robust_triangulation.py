@@ -51,7 +51,11 @@ LEAST_NOISE_POINTS = 20
 
 
 def triangulate_robustly(
-    cameras: Sequence[Camera], xy: Array, weights: Array | None = None, noise: Array | float | None = None
+    cameras: Sequence[Camera],
+    xy: Array,
+    weights: Array | None = None,
+    noise: Array | float | None = None,
+    covariance: bool = True,
 ) -> Triangulation:
     """As ``triangulate_points``, without the cameras that contradict the others.
 
@@ -65,6 +69,7 @@ def triangulate_robustly(
             camera of a large weight takes more. None weighs all the same.
         noise: pixels, standard deviation of an observation of weight 1 along an axis; broadcast to (C, ...). None
             estimates one for all points.
+        covariance: whether it is wanted.
 
     Returns:
         The points, of the same kind as ``xy``. The covariance grows where the cameras that are left still disagree by
@@ -78,14 +83,16 @@ def triangulate_robustly(
         noise = float(
             estimate_noise(cameras, xy.reshape(*shape, 2), None if weights is None else weights.reshape(shape))[0]
         )
-    return solve_in_batches(cameras, xy, weights, noise, lambda like: _Consensus(RigArrays(cameras, like)))
+    return solve_in_batches(
+        cameras, xy, weights, noise, lambda like: _Consensus(RigArrays(cameras, like), covariance), covariance
+    )
 
 
 class _Consensus:
     """The solver of ``triangulate_robustly``."""
 
-    def __init__(self, rig: RigArrays) -> None:
-        self.rig = rig
+    def __init__(self, rig: RigArrays, covariance: bool) -> None:
+        self.rig, self.covariance = rig, covariance
 
     def solve_easy(self, rays: Rays) -> tuple[Triangulation, Array, Array]:
         solution, going = first_step(self.rig, rays)
@@ -105,6 +112,8 @@ class _Consensus:
 
     def _conclude(self, rays: Rays, solution: Solution) -> Triangulation:
         """The covariance grows with what the noise does not explain."""
+        if not self.covariance:
+            return conclude(self.rig, rays, solution, covariance=False)
         xp = array_namespace(rays.x)
         spare = xp.clip(2 * rays.used.sum(0) - 3, 1, None)
         disagreement = xp.clip(solution.cost / spare - (GATE**2 - 1), 1, None)
@@ -216,7 +225,7 @@ def estimate_noise(cameras: Sequence[Camera], xy: Array, weights: Array | None =
     for _ in range(NOISE_ROUNDS):
         noise = np.sqrt(variance)
         like = noise if isinstance(xy, np.ndarray) else xy.new_tensor(noise)
-        squares, count = _sums_of_squares(triangulate_robustly(cameras, xy, weights, like), weights)
+        squares, count = _sums_of_squares(triangulate_robustly(cameras, xy, weights, like, covariance=False), weights)
         spare = np.maximum(2 * count - 3, 1)
         # A point that needed wider gates says nothing of the noise of right cameras.
         count = np.where(squares <= GATE**2 * count * variance, count, 0)
@@ -229,7 +238,7 @@ def estimate_noise(cameras: Sequence[Camera], xy: Array, weights: Array | None =
 
 def _first_variance(cameras: Sequence[Camera], xy: Array, weights: Array | None) -> np.ndarray:
     """(joints,) about the noise's variance, and rather less: from more, wrong cameras would look right."""
-    found = solve_in_batches(cameras, xy, weights, 1.0, lambda like: _LeastMedian(RigArrays(cameras, like)))
+    found = solve_in_batches(cameras, xy, weights, 1.0, lambda like: _LeastMedian(RigArrays(cameras, like)), False)
     squares, count = _numpy(found.reprojection_error).astype(np.float64) ** 2, _numpy(found.used.sum(0))
     return _joint_by_joint(squares, np.where(np.isfinite(squares), count, 0), np.median)
 
@@ -252,7 +261,7 @@ class _LeastMedian:
             agreed = xp.where(xp.arange(len(ordered))[:, None] == rank, ordered, 0.0).sum(0)
             least = xp.minimum(least, agreed)
         solution, _ = first_step(self.rig, rays)
-        found = conclude(self.rig, rays, solution)._replace(reprojection_error=xp.sqrt(least))
+        found = conclude(self.rig, rays, solution, covariance=False)._replace(reprojection_error=xp.sqrt(least))
         return found, rank[:0], solution.points[:, :0]
 
     def solve_difficult(self, rays: Rays, start: Array) -> Triangulation:

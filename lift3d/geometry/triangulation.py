@@ -18,7 +18,7 @@ import numpy as np
 from lift3d.geometry.alignment import array_namespace
 from lift3d.geometry.batches import Triangulation, empty_like, solve_in_batches
 from lift3d.geometry.cameras import Camera
-from lift3d.geometry.rays import Rays
+from lift3d.geometry.rays import Rays, put
 
 Array = Any  # a numpy array or a torch tensor; what goes in decides what comes out
 
@@ -39,11 +39,17 @@ TRIANGLE = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 
 def triangulate_points(
-    cameras: Sequence[Camera], xy: Array, weights: Array | None = None, noise: Array | float = 1.0
+    cameras: Sequence[Camera],
+    xy: Array,
+    weights: Array | None = None,
+    noise: Array | float = 1.0,
+    covariance: bool = True,
+    linear: bool = False,
 ) -> Triangulation:
     """The points of least squared reprojection error over all cameras that see them.
 
-    Minimises ``sum_c w_c |project_c(X) - xy_c|^2 / noise_c^2`` for every point on its own, from the linear solution.
+    Minimises ``sum_c w_c |project_c(X) - xy_c|^2 / noise_c^2`` for every point on its own, from the linear solution,
+    which minimises ``sum_c w_c (depth_c f_c |e_c|)^2``, the errors on the planes z = 1 times focal length and depth.
 
     Args:
         cameras: C calibrated cameras.
@@ -52,6 +58,8 @@ def triangulate_points(
         weights: (C, ...) of 0 or more, the reciprocal of an observation's variance relative to the others'; 0 and NaN
             leave it out. None weighs all the same.
         noise: pixels, standard deviation of an observation of weight 1 along an axis; broadcast to (C, ...).
+        covariance: whether it is wanted; it is most of what is written.
+        linear: whether the linear solution is enough, which has no covariance and takes about half the time.
 
     Returns:
         The points, of the same kind (numpy or torch) as ``xy``.
@@ -59,22 +67,42 @@ def triangulate_points(
     Raises:
         ShapeError: fewer than two cameras, or shapes that do not fit.
     """
-    return solve_in_batches(cameras, xy, weights, noise, lambda like: _LeastSquares(RigArrays(cameras, like)))
+    if linear:
+        return solve_in_batches(cameras, xy, weights, noise, lambda like: _Linear(RigArrays(cameras, like)), False)
+    return solve_in_batches(
+        cameras, xy, weights, noise, lambda like: _LeastSquares(RigArrays(cameras, like), covariance), covariance
+    )
 
 
 class _LeastSquares:
     """The solver of ``triangulate_points``."""
 
-    def __init__(self, rig: RigArrays) -> None:
-        self.rig = rig
+    def __init__(self, rig: RigArrays, covariance: bool) -> None:
+        self.rig, self.covariance = rig, covariance
 
     def solve_easy(self, rays: Rays) -> tuple[Triangulation, Array, Array]:
         solution, going = first_step(self.rig, rays)
         difficult = array_namespace(going).where(going)[0]
-        return conclude(self.rig, rays, solution), difficult, solution.points[:, difficult]
+        return conclude(self.rig, rays, solution, self.covariance), difficult, solution.points[:, difficult]
 
     def solve_difficult(self, rays: Rays, start: Array) -> Triangulation:
-        return conclude(self.rig, rays, minimise(self.rig, rays, start))
+        return conclude(self.rig, rays, minimise(self.rig, rays, start), self.covariance)
+
+
+class _Linear:
+    """The solver of the linear solution alone."""
+
+    def __init__(self, rig: RigArrays) -> None:
+        self.rig = rig
+
+    def solve_easy(self, rays: Rays) -> tuple[Triangulation, Array, Array]:
+        points = linear_solution(self.rig, rays)
+        cost = squared_errors(self.rig, rays, points).sum(0)
+        found = conclude(self.rig, rays, Solution(points, cost, points), covariance=False)
+        return found, array_namespace(points).where(rays.used.any(0))[0][:0], points[:, :0]
+
+    def solve_difficult(self, rays: Rays, start: Array) -> Triangulation:
+        return self.solve_easy(rays)[0]
 
 
 class RigArrays:
@@ -251,8 +279,7 @@ def _step(state: State, rays: Rays, damping: Array) -> tuple[Solution, Array, Ar
 
 
 def linear_solution(rig: RigArrays, rays: Rays) -> Array:
-    """(3, n) points of least ``sum_c w_c (depth_c f_c |e_c|)^2``, the errors on the planes z = 1 times the focal
-    lengths."""
+    """(3, n) points of the linear solution."""
     normal = _product(rig.linear, linear_features(rays).reshape(-1, rays.x.shape[-1]))
     return multiply(invert(normal[:6]), -normal[6:])
 
@@ -330,21 +357,20 @@ def multiply(symmetric: Array, vectors: Array) -> Array:
 
 def squared_errors(rig: RigArrays, rays: Rays, points: Array) -> Array:
     """(C, n) weighted squared reprojection errors of points (3, n); infinite behind the camera, 0 where missing."""
-    xp = array_namespace(points)
     x, y, depth = rig.project(points)
     ex, ey = x / depth - rays.x, y / depth - rays.y
     squares = ex * (rays.xx * ex + 2 * rays.xy * ey) + rays.yy * ey * ey
-    return xp.where((depth > 0) | ~rays.used, squares, INFINITE)
+    return put(squares, rays.used & ~(depth > 0), INFINITE)
 
 
-def conclude(rig: RigArrays, rays: Rays, solution: Solution) -> Triangulation:
+def conclude(rig: RigArrays, rays: Rays, solution: Solution, covariance: bool = True) -> Triangulation:
     """What is reported of the points of a chunk, (n, ...) each; ``rays`` holds the observations that were used."""
     xp = array_namespace(solution.points)
     good = xp.isfinite(solution.cost + solution.covariance[0]) & (rays.used.sum(0) >= 2)
     unknown = xp.where(good, 0.0, NAN)
     return Triangulation(
         (solution.points + (rig.centre + unknown)).T,
-        (solution.covariance + unknown)[[0, 1, 2, 1, 3, 4, 2, 4, 5]].T.reshape(-1, 3, 3),
+        (solution.covariance + unknown)[[0, 1, 2, 1, 3, 4, 2, 4, 5]].T.reshape(-1, 3, 3) if covariance else None,
         xp.sqrt(xp.clip(solution.cost, 0, None) / rays.weight.sum(0)) + unknown,
         rays.used & good,
     )

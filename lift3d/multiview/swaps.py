@@ -113,7 +113,7 @@ def _find_swaps_of_part(
                 if expected is None:
                     judges = [k for k in range(len(cameras)) if k != index or len(cameras) > JUDGED_APART]
                     rest = [cameras[k] for k in judges]
-                    expected = triangulate_robustly(rest, taken[judges], trust[judges], noise).points
+                    expected = triangulate_robustly(rest, taken[judges], trust[judges], noise, covariance=False).points
                 place = cameras[index].project(expected)
                 costs = [_distance(side, place, noise, mirror) for side in readings[:, index]]
             swapped[index] = _cheapest_states(np.stack(costs, axis=-1) + price, *links[index])
@@ -130,7 +130,7 @@ def _replaced(array: np.ndarray, index: int, values: np.ndarray) -> np.ndarray:
 
 def _contradiction(cameras: Sequence[Camera], xy: np.ndarray, weights: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """(frames,) how much two cameras contradict each other."""
-    found = triangulate_points(cameras, xy, weights, noise)
+    found = triangulate_points(cameras, xy, weights, noise, covariance=False)
     squares = found.reprojection_error**2 * weights.sum(0) / noise**2
     # Rays that meet nowhere contradict as much as can be.
     squares = np.where(np.isfinite(xy).all((0, -1)) & np.isnan(squares), CUT, squares)

@@ -193,3 +193,15 @@ def test_shapes_that_do_not_fit() -> None:
         triangulate_points(cameras, xy, np.ones((3, 4)))
     with pytest.raises(ShapeError, match="noise must be"):
         triangulate_points(cameras, xy, noise=np.ones(4))
+
+
+def test_the_linear_solution_alone() -> None:
+    cameras, points = ring(4), stage_points(500)
+    found = triangulate_points(cameras, see(cameras, points), linear=True)
+    np.testing.assert_allclose(found.points, points, atol=1e-9)
+    assert found.covariance is None
+    noisy = see(cameras, points, noise=2.0)
+    best, linear = triangulate_points(cameras, noisy, covariance=False), triangulate_points(cameras, noisy, linear=True)
+    assert best.covariance is None
+    assert (linear.reprojection_error >= best.reprojection_error - 1e-3).all()
+    assert np.mean((linear.points - points) ** 2) < 1.2 * np.mean((best.points - points) ** 2)

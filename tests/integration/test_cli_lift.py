@@ -131,14 +131,22 @@ def test_the_command_is_interrupted(tmp_path: Path) -> None:
     os.mkfifo(fifo)
     arguments = ["convert", str(fifo), str(tmp_path / "out.h5"), "--format", "coco"]
     command = [sys.executable, "-m", "lift3d.cli.main", *arguments]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts) as process:
         writer = open_when_read(fifo)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
-        os.close(writer)
+        try:
+            _, said = process.communicate(timeout=30)
+        finally:
+            process.kill()
+            os.close(writer)
     assert process.returncode == 130
     assert "interrupted" in said
     assert list(tmp_path.iterdir()) == [fifo]
+
+
+def heed_interrupts() -> None:
+    """What a shell puts into the background, these tests perhaps, ignores Ctrl-C, and so would its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def open_when_read(fifo: Path) -> int:

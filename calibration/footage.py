@@ -207,6 +207,8 @@ def shorten(names: Sequence[str]) -> list[str]:
         head -= 2
     words = [p[head:] for p in words]
     tail = common([p[::-1] for p in words])
+    while tail and not all("".join(p[: len(p) - tail]) for p in words):
+        tail -= 2
     return ["".join(p[: len(p) - tail]) for p in words]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lift3d.calibration.footage import Images, Video, find_sources, open_footage, read_image, shorten
@@ -123,6 +123,7 @@ def test_names_without_what_they_share(names: list[str], short: list[str]) -> No
     assert shorten(names) == short
 
 
+@example(["_", "1_"])
 @given(st.lists(st.text("ab1_-. ", min_size=1, max_size=8), min_size=1, max_size=4, unique=True))
 def test_shortened_names_stay_different_and_are_never_empty(names: list[str]) -> None:
     short = shorten(names)

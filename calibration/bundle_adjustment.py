@@ -217,7 +217,7 @@ class _Problem:
 
     def normal_equations(self, state: _State, noise: np.ndarray, used: np.ndarray | None) -> _Normal:
         world = state.structure.world()
-        freedom, n = state.structure.freedom, len(self.parameters)
+        freedom = state.structure.freedom
         U, gradient = self.prior.copy(), -self.prior @ state.moved
         V, pull = np.zeros((len(world), freedom, freedom)), np.zeros((len(world), freedom))
         W, pulls = [], []
@@ -241,7 +241,6 @@ class _Problem:
             pull[groups] += blocks[:, k:-1, -1]
             W.append(blocks[:, :k, k:-1])
             pulls.append(blocks[:, :k, -1])
-        assert n == len(gradient)
         return _Normal(U, gradient, V, pull, W, pulls)
 
     def reduced(self, normal: _Normal, damping: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
 
-GOOD, BAD, QUIET, INK, FAINT, GRID = LEFT, RIGHT, TRUTH, "#1D2127", "#636B76", "#E3E6EB"
+GOOD, BAD, INK, FAINT, GRID = LEFT, RIGHT, "#1D2127", "#636B76", "#E3E6EB"
 MARKS = "osD^vP"
 # Sequential colours that colour-blind people, and grey prints, keep in order.
 HEAT, COUNTS = "cividis_r", "Blues"

@@ -141,6 +141,19 @@ def test_a_tight_prior_holds_and_a_wide_one_says_nothing(scene):
     assert tight.cameras[0].K[0, 0] == pytest.approx(start[0].K[0, 0], abs=0.1)
 
 
+def test_a_prior_as_sure_as_the_images_meets_them_half_way(scene):
+    first = scene.rig.cameras[0]
+    start = (replace(first, K=first.K + np.diag([0.5, 0, 0])), *scene.rig.cameras[1:])
+    free = {first.name: ("fx",)}
+    plain = adjust(start, scene.board_poses, scene.xy, free)
+    sigma = float(np.sqrt(plain.covariance[0, 0]))
+    both = adjust(start, scene.board_poses, scene.xy, free, information(start, free, {first.name: {"fx": sigma}}))
+    half_way = (start[0].K[0, 0] + plain.cameras[0].K[0, 0]) / 2
+    assert abs(start[0].K[0, 0] - half_way) > 0.1
+    assert both.cameras[0].K[0, 0] == pytest.approx(half_way, abs=0.02)
+    assert both.covariance[0, 0] == pytest.approx(sigma**2 / 2, rel=0.02)
+
+
 def test_known_points_and_free_points():
     random = np.random.default_rng(2)
     scene = synthetic_scene(7, cameras=3, moments=1)

@@ -13,7 +13,7 @@ from lift3d.calibration.quality import Quality
 from lift3d.calibration.solution import Solution
 from lift3d.calibration.volume import image_size
 from lift3d.geometry.cameras import Camera
-from lift3d.viz.style import LEFT, PEOPLE, RIGHT, TRUTH
+from lift3d.palette import LEFT, PEOPLE, RIGHT, TRUTH
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,8 +11,10 @@ import numpy as np
 
 from lift3d.errors import UnknownFormatError
 from lift3d.io.files import atomic_path
+from lift3d.palette import LEFT, MIDDLE, RIGHT, TRUTH, shade, side_colours
 from lift3d.poses import Keypoints2D, Poses3D
 from lift3d.skeletons import Skeleton
+from lift3d.viz.bones import drawn_bones
 from lift3d.viz.scene import (
     check_truth,
     describe,
@@ -25,7 +27,6 @@ from lift3d.viz.scene import (
     side_view,
     upright,
 )
-from lift3d.viz.style import LEFT, MIDDLE, RIGHT, TRUTH, drawn_bones, shade, side_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,10 +15,11 @@ import numpy as np
 
 from lift3d.errors import UnknownFormatError
 from lift3d.io.files import atomic_path
+from lift3d.palette import MIDDLE, TRUTH, shade, side_colours
 from lift3d.poses import Keypoints2D, Poses3D
 from lift3d.skeletons import Skeleton
+from lift3d.viz.bones import drawn_bones
 from lift3d.viz.scene import check_truth, describe, floor_height, front_view, root_path, sampled, seen_frames, upright
-from lift3d.viz.style import MIDDLE, TRUTH, drawn_bones, shade, side_colours
 
 PAGE_BYTES = 50_000_000
 STEP_METRES = 1e-4

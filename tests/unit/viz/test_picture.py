@@ -10,11 +10,11 @@ from matplotlib.colors import to_hex
 from lift3d.errors import Lift3DError, OutputExistsError, UnknownFormatError
 from lift3d.geometry.cameras import Camera
 from lift3d.joint_names import custom_skeleton
+from lift3d.palette import LEFT, RIGHT, TRUTH
 from lift3d.poses import Keypoints2D, Poses3D
 from lift3d.skeletons import H36M17
 from lift3d.viz import save_picture, save_view
 from lift3d.viz.picture import draw_picture
-from lift3d.viz.style import LEFT, RIGHT, TRUTH
 
 # Facing +y in the world: the left is -x. Metres, z up.
 STANDING = {

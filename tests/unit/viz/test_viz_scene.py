@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lift3d.errors import Lift3DError, ShapeError
+from lift3d.palette import PEOPLE, shade, side_colours
 from lift3d.poses import Keypoints2D, Poses3D
 from lift3d.skeletons import SKELETONS, get_skeleton
+from lift3d.viz.bones import drawn_bones
 from lift3d.viz.scene import (
     check_truth,
     describe,
@@ -20,7 +22,6 @@ from lift3d.viz.scene import (
     side_view,
     upright,
 )
-from lift3d.viz.style import PEOPLE, drawn_bones, shade, side_colours
 
 H36M = get_skeleton("h36m17")
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
-import io
-import re
 from importlib import resources
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,12 +16,10 @@ from lift3d.calibration.report_words import camera_rows, key_numbers, millimetre
 from lift3d.calibration.solution import Solution
 from lift3d.errors import UnknownFormatError
 from lift3d.io.files import atomic_path
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from lift3d.pages.assemble import fill_page, image, new_figure, plain_text, report_style, row, table
 
 ENDINGS = (".html", ".png")
-PAGE_DPI, PICTURE_DPI = 130, 120
+PICTURE_DPI = 120
 
 
 def write_report(solution: Solution, quality: Quality, path: str | PathLike[str], overwrite: bool = False) -> None:
@@ -47,7 +40,7 @@ def write_report(solution: Solution, quality: Quality, path: str | PathLike[str]
         raise UnknownFormatError(
             path, f"a report is written as {' or '.join(ENDINGS)}, not {ending or 'without ending'}"
         )
-    with atomic_path(path, overwrite) as temporary, plots.plain_text():
+    with atomic_path(path, overwrite) as temporary, plain_text():
         if ending == ".html":
             temporary.write_bytes(make_report(solution, quality).encode("utf-8", "replace"))
         else:
@@ -58,15 +51,11 @@ def write_report(solution: Solution, quality: Quality, path: str | PathLike[str]
 
 def make_report(solution: Solution, quality: Quality) -> str:
     """The text of the page that ``write_report`` writes."""
-    page = resources.files("lift3d.calibration") / "report_page"
-    style = (page / "report.css").read_text("utf-8")
-    with plots.plain_text():
+    with plain_text():
         sections = [_rig(solution, quality)] if len(solution.rig) > 1 else []
         sections += [_overview(solution, quality), _moments(solution)]
         sections += [_camera(solution, quality, index) for index in range(len(solution.rig))]
     parts = {
-        "STYLE": style,
-        "STYLE_HASH": f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'",
         "VERDICT": quality.verdict,
         "WORDS": html.escape(quality.words),
         "LINE": html.escape(title_line(solution)),
@@ -76,11 +65,11 @@ def make_report(solution: Solution, quality: Quality) -> str:
         ),
         "FINDINGS": _findings(quality),
         "SECTIONS": "\n".join(sections),
-        "LIMITS": "".join(_row([TITLES[kind], *_bounds(limit), limit.why]) for kind, limit in LIMITS.items()),
-        "ORIGIN": "".join(_row(pair) for pair in origin(solution)),
+        "LIMITS": "".join(row([TITLES[kind], *_bounds(limit), limit.why]) for kind, limit in LIMITS.items()),
+        "ORIGIN": "".join(row(pair) for pair in origin(solution)),
     }
-    # One pass over the template: what stands in a name is never taken for a place to fill.
-    return re.sub(r"\{\{([A-Z_]+)\}\}", lambda match: parts[match[1]], (page / "report.html").read_text("utf-8"))
+    template = (resources.files("lift3d.calibration") / "report.html").read_text("utf-8")
+    return fill_page(template, report_style(), parts)
 
 
 def _findings(quality: Quality) -> str:
@@ -102,7 +91,7 @@ def _findings(quality: Quality) -> str:
 
 
 def _rig(solution: Solution, quality: Quality) -> str:
-    figure = _figure(11, 4.8, left=0.06, right=0.99, bottom=0.12, top=0.92, wspace=0.18)
+    figure = new_figure(11, 4.8, left=0.06, right=0.99, bottom=0.12, top=0.92, wspace=0.18)
     heat = None
     scenes = plots.views_of_rig(solution)
     for axes, scene, title in zip(figure.subplots(1, 2), scenes, ("from above", "from the side"), strict=True):
@@ -121,13 +110,13 @@ def _rig(solution: Solution, quality: Quality) -> str:
             "top, and so does an error in the board's squares: 1 % of their length is 1 % of everything."
         )
     side = 2.4 + 0.35 * len(solution.rig)
-    links = _figure(side, side, left=0.2, right=0.99, bottom=0.2, top=0.99)
+    links = new_figure(side, side, left=0.2, right=0.99, bottom=0.2, top=0.99)
     plots.draw_links(links.subplots(), solution)
     return (
-        f"<section><h2>The rig</h2><p class='about'>{html.escape(about)}</p>{_image(figure, 'The rig')}"
+        f"<section><h2>The rig</h2><p class='about'>{html.escape(about)}</p>{image(figure, 'The rig')}"
         "<h3>Which cameras saw the board together</h3><p class='about'>The number of moments at which each pair saw "
         "it; in italics, all moments of one camera. Each camera should share 10 or more with some other, so that all "
-        f"are linked.</p>{_image(links, 'Moments shared by cameras')}</section>"
+        f"are linked.</p>{image(links, 'Moments shared by cameras')}</section>"
     )
 
 
@@ -155,13 +144,12 @@ def _overview(solution: Solution, quality: Quality) -> str:
         "<section><h2>The cameras</h2><p class='about'>Reprojection error: how far the board's corners are from where "
         "the calibrated camera has them. Held out: the same for images that took no part in the calibration, each "
         "fifth of the moments in turn; it is nearly the same where the calibration can be trusted everywhere.</p>"
-        f"<div class='wide'><table><thead><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></div></section>"
+        f"{table(heads, rows)}</section>"
     )
 
 
 def _moments(solution: Solution) -> str:
-    figure = _figure(11, 3.4, left=0.06, right=0.88, bottom=0.2, top=0.97)
+    figure = new_figure(11, 3.4, left=0.06, right=0.88, bottom=0.2, top=0.97)
     axes = figure.subplots()
     plots.draw_moments(axes, solution)
     if len(solution.rig) > 1:
@@ -169,13 +157,13 @@ def _moments(solution: Solution) -> str:
     return (
         "<section><h2>Moment by moment</h2><p class='about'>The error of each image: the middle one of its corners. "
         "Hollow marks are images that did not fit and were left out. One camera that is off at most moments may not be "
-        f"synchronous.</p>{_image(figure, 'Errors by moment')}</section>"
+        f"synchronous.</p>{image(figure, 'Errors by moment')}</section>"
     )
 
 
 def _camera(solution: Solution, quality: Quality, index: int) -> str:
     name = solution.rig.names[index]
-    figure = _figure(11, 3.4, left=0.01, right=0.99, bottom=0.15, top=0.91, wspace=0.2)
+    figure = new_figure(11, 3.4, left=0.01, right=0.99, bottom=0.15, top=0.91, wspace=0.2)
     drawings = (
         (plots.draw_coverage, "where the board was"),
         (plots.draw_residuals, "errors of all corners"),
@@ -185,43 +173,21 @@ def _camera(solution: Solution, quality: Quality, index: int) -> str:
         draw(axes, solution, index)
         axes.set_title(title, fontsize=11, color=plots.INK, loc="left")
     verdict = quality.camera_verdicts[name]
-    rows = "".join(
-        f"<tr><td>{html.escape(row.name)}</td><td>{html.escape(row.value)}</td><td>{html.escape(row.error)}</td>"
-        f"<td class='why'>{html.escape(row.meaning)}</td></tr>"
-        for row in camera_rows(solution, name)
+    rows = (
+        f"<tr><td>{html.escape(parameter.name)}</td><td>{html.escape(parameter.value)}</td>"
+        f"<td>{html.escape(parameter.error)}</td><td class='why'>{html.escape(parameter.meaning)}</td></tr>"
+        for parameter in camera_rows(solution, name)
     )
     return (
         f'<section><h2>{html.escape(name)} <span class="badge {verdict}">{verdict}</span></h2>'
-        f"{_image(figure, 'Coverage and errors')}<p class='about'>Left: corners that were used (dots) and left out "
+        f"{image(figure, 'Coverage and errors')}<p class='about'>Left: corners that were used (dots) and left out "
         "(crosses), and the principal point (+). Middle: by how much they are off; the circle is the root mean square. "
         "Right: the mean error in each part of the image, a root mean square error drawn one cell long; arrows that "
         "form a pattern are something that the lens model does not describe.</p>"
-        "<div class='wide'><table><thead><tr><th>parameter</th><th>value</th><th>standard error</th><th>what it is</th>"
-        f"</tr></thead><tbody>{rows}</tbody></table></div></section>"
+        f"{table(('parameter', 'value', 'standard error', 'what it is'), rows)}</section>"
     )
 
 
 def _bounds(limit: Limit) -> list[str]:
     sign = "below" if limit.least else "above"
     return [f"{sign} {value:g}" if np.isfinite(value) else "never" for value in (limit.doubtful, limit.redo)]
-
-
-def _row(cells: list[str] | tuple[str, ...]) -> str:
-    return f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>"
-
-
-def _figure(width: float, height: float, **room: float) -> Figure:
-    """A figure whose axes have a fixed place: finding out the room that labels take costs more than all drawing."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), facecolor="white")
-    figure.subplots_adjust(**room)
-    return figure
-
-
-def _image(figure: Figure, words: str) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=PAGE_DPI, format="png")
-    width, height = (figure.get_size_inches() * 96).astype(int)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img alt="{words}" width="{width}" height="{height}" src="data:image/png;base64,{data}">'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,13 +31,6 @@ SPAN = 4.0
 def camera_style(index: int) -> tuple[str, str]:
     """(colour, mark) of the camera of that index, both to tell it from the others."""
     return PEOPLE[index % len(PEOPLE)], MARKS[index // len(PEOPLE) % len(MARKS)]
-
-
-def plain_text() -> AbstractContextManager[None]:
-    """Within it, the dollars in names are dollars, and no formulas."""
-    import matplotlib
-
-    return matplotlib.rc_context({"text.parse_math": False})
 
 
 def drawable(text: str) -> str:

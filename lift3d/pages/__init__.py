@@ -1,0 +1,1 @@
+"""Self-contained HTML pages: templates filled safely, tables and figures, and the style that all reports share."""

@@ -14,8 +14,9 @@ from lift3d.errors import MissingDependencyError, ShapeError
 from lift3d.geometry.cameras import Camera
 from lift3d.io.motion_file import (
     create_motion_file,
+    open_array,
     open_motion_file,
-    read_array,
+    read_frames,
     read_json,
     read_motion,
     read_text,
@@ -139,7 +140,7 @@ class Keypoints2D(_Motion):
             xy=_take(self.xy, frames, chosen),
             confidence=_take(self.confidence, frames, chosen),
             track_ids=tuple(self.track_ids[i] for i in chosen),
-            fps=_sliced_fps(self.fps, frames),
+            fps=sliced_fps(self.fps, frames),
         )
 
     def convert(self, skeleton: str | Skeleton) -> tuple[Self, Conversion]:
@@ -173,13 +174,13 @@ class Keypoints2D(_Motion):
             return cls.read_group(file, path)
 
     @classmethod
-    def read_group(cls, group: h5py.Group, path: str | PathLike[str]) -> Self:
+    def read_group(cls, group: h5py.Group, path: str | PathLike[str], frames: slice = slice(None)) -> Self:
         """Read the container from a group of the file ``path``, which ``open_motion_file`` has opened."""
         size = group.attrs.get("image_size")
         return cls(
-            xy=read_array(group, "xy", path),
+            xy=read_frames(open_array(group, "xy", path), path, frames),
             image_size=None if size is None else (int(size[0]), int(size[1])),
-            **read_motion(group, path),
+            **read_motion(group, path, frames),
         )
 
     def to_xarray(self) -> xarray.Dataset:
@@ -261,7 +262,7 @@ class Poses3D(_Motion):
             **known,
             keypoints=None if self.keypoints is None else self.keypoints.select(frames, chosen),
             track_ids=tuple(self.track_ids[i] for i in chosen),
-            fps=_sliced_fps(self.fps, frames),
+            fps=sliced_fps(self.fps, frames),
         )
 
     def convert(self, skeleton: str | Skeleton) -> tuple[Self, Conversion]:
@@ -293,6 +294,17 @@ class Poses3D(_Motion):
         )
         return changed, change
 
+    def has(self, name: str) -> bool:
+        """Whether an attribute that may be None is known: one of ``PER_JOINT``, "camera", "keypoints"."""
+        return getattr(self, name) is not None
+
+    def __enter__(self) -> Self:
+        """Poses in memory need no closing; so they may stand in a ``with`` wherever ``StoredPoses`` may."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
     def per_joint(self) -> dict[str, Any]:
         """The arrays of ``PER_JOINT`` that are known, by name."""
         return {name: array for name in PER_JOINT if (array := getattr(self, name)) is not None}
@@ -313,15 +325,22 @@ class Poses3D(_Motion):
     def load(cls, path: str | PathLike[str]) -> Self:
         """Read a lift3d HDF5 file. Raises FileFormatError that names the field that is wrong."""
         with open_motion_file(path, "poses_3d") as file:
-            known: dict[str, Any] = {name: read_array(file, name, path) for name in PER_JOINT if name in file}
-            return cls(
-                xyz=read_array(file, "xyz", path),
-                **known,
-                space=read_text(file, "space") or "world",
-                camera=Camera.from_dict(read_json(file, "camera", path)) if "camera" in file.attrs else None,
-                keypoints=Keypoints2D.read_group(file["keypoints"], path) if "keypoints" in file else None,
-                **read_motion(file, path),
-            )
+            return cls.read_group(file, path)
+
+    @classmethod
+    def read_group(cls, group: h5py.Group, path: str | PathLike[str], frames: slice = slice(None)) -> Self:
+        """Read the container from a group of the file ``path``, which ``open_motion_file`` has opened."""
+        known: dict[str, Any] = {
+            name: read_frames(open_array(group, name, path), path, frames) for name in PER_JOINT if name in group
+        }
+        return cls(
+            xyz=read_frames(open_array(group, "xyz", path), path, frames),
+            **known,
+            space=read_text(group, "space") or "world",
+            camera=Camera.from_dict(read_json(group, "camera", path)) if "camera" in group.attrs else None,
+            keypoints=Keypoints2D.read_group(group["keypoints"], path, frames) if "keypoints" in group else None,
+            **read_motion(group, path, frames),
+        )
 
     def to_xarray(self) -> xarray.Dataset:
         """Dataset with the dimensions of the ``movement`` library: time, space, keypoints, individuals."""
@@ -333,7 +352,8 @@ def add_step(provenance: dict[str, Any], step: str) -> dict[str, Any]:
     return {**provenance, "steps": [*provenance.get("steps", []), step]}
 
 
-def _sliced_fps(fps: float | None, frames: slice) -> float | None:
+def sliced_fps(fps: float | None, frames: slice) -> float | None:
+    """The frame rate of a slice of frames: every other frame of 60 fps is 30 fps."""
     return fps if fps is None else fps / abs(frames.step or 1)
 
 

@@ -32,11 +32,17 @@ def open_hdf5(path: str | PathLike[str]) -> Iterator[h5py.File]:
 
     if not Path(path).is_file():
         raise FileFormatError(path, "there is no such file")
-    problem = "not a readable HDF5 file"
+    with hdf5_errors(path, "not a readable HDF5 file"):
+        file = h5py.File(path, "r")
+    with file, hdf5_errors(path):
+        yield file
+
+
+@contextmanager
+def hdf5_errors(path: str | PathLike[str], problem: str = "damaged") -> Iterator[None]:
+    """What reading ``path`` in this block makes h5py, a container, a layout or a camera raise is a FileFormatError."""
     try:
-        with h5py.File(path, "r") as file:
-            problem = "damaged"
-            yield file
+        yield
     except FileFormatError:
         raise
     except (ShapeError, SkeletonError, CameraError) as error:
@@ -79,10 +85,17 @@ def read_dataset(group: h5py.Group, name: str, path: str | PathLike[str]) -> np.
     return np.asarray(dataset[()])
 
 
-def check_dataset(dataset: Any, path: str | PathLike[str], name: str) -> None:
-    """Raises FileFormatError if reading the data set would take more memory than the file can account for."""
+def check_dataset(dataset: Any, path: str | PathLike[str], name: str, rows: int | None = None) -> None:
+    """Raises FileFormatError if reading the data set would take more memory than the file can account for.
+
+    Args:
+        dataset: the data set.
+        path, name: the file and the data set in it, for the message.
+        rows: how many places of the first axis are read at once; None for all.
+    """
     size = int(dataset.size or 0) * dataset.dtype.itemsize
-    if size > min(MAX_BYTES, MOST_PACKED * Path(path).stat().st_size):
+    read = size if rows is None else size // max(1, dataset.shape[0]) * rows
+    if size > MOST_PACKED * Path(path).stat().st_size or read > MAX_BYTES:
         raise FileFormatError(path, f"claims {dataset.shape} values of {dataset.dtype}, over the limit", name)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from lift3d.errors import FileFormatError, SkeletonError
 from lift3d.io.files import atomic_path
-from lift3d.io.hdf5_files import open_hdf5, read_dataset
+from lift3d.io.hdf5_files import check_dataset, open_hdf5
 from lift3d.skeletons import Skeleton
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ KINDS = ("keypoints_2d", "poses_3d")
 # The layout of HDF5 1.10 (2016) has checksums on all its structures, so that damage is an error and not a wrong number.
 # That of 1.8 has none on the index of chunks: one wrong bit there, and an array reads as zeros.
 LIBRARY_VERSIONS = ("v110", "v110")
+# Frames are read a block at a time, so a chunk holds whole frames; one takes about 0.3 ms to unpack.
+CHUNK_BYTES = 64 << 10
 
 
 @contextmanager
@@ -66,7 +68,13 @@ def write_motion(
     for name, array in arrays.items():
         if array is not None:
             group.create_dataset(
-                name, data=array, compression="gzip", compression_opts=1, shuffle=True, fletcher32=True
+                name,
+                data=array,
+                chunks=_chunks(array),
+                compression="gzip",
+                compression_opts=1,
+                shuffle=True,
+                fletcher32=True,
             )
     write_text(group, "format", "lift3d")
     group.attrs["version"] = FORMAT_VERSION
@@ -78,15 +86,18 @@ def write_motion(
         group.attrs["fps"] = float(motion.fps)
 
 
-def read_motion(group: h5py.Group, path: str | PathLike[str]) -> dict[str, Any]:
-    """Confidence, skeleton, fps, track ids and provenance, by the names of the containers' fields."""
+def read_motion(group: h5py.Group, path: str | PathLike[str], frames: slice = slice(None)) -> dict[str, Any]:
+    """Confidence, skeleton, fps, track ids and provenance, by the names of the containers' fields.
+
+    The confidence is that of ``frames``; the fps is the file's.
+    """
     try:
         skeleton = Skeleton.from_dict(read_json(group, "skeleton", path))
     except SkeletonError as error:
         raise FileFormatError(path, str(error), "skeleton") from error
     fps = group.attrs.get("fps")
     return {
-        "confidence": read_array(group, "confidence", path),
+        "confidence": read_frames(open_array(group, "confidence", path), path, frames),
         "skeleton": skeleton,
         "fps": None if fps is None else float(fps),
         "track_ids": tuple(int(i) for i in np.atleast_1d(group.attrs.get("track_ids", ()))),
@@ -94,14 +105,32 @@ def read_motion(group: h5py.Group, path: str | PathLike[str]) -> dict[str, Any]:
     }
 
 
-def read_array(group: h5py.Group, name: str, path: str | PathLike[str]) -> np.ndarray:
-    """An array of numbers with an axis for frames, people and joints. Raises FileFormatError if it is none."""
+def open_array(group: h5py.Group, name: str, path: str | PathLike[str]) -> h5py.Dataset:
+    """An array of numbers with an axis for frames, people and joints, yet to be read.
+
+    Raises:
+        FileFormatError: it is missing, none such, or larger than the file can hold.
+    """
     import h5py
 
     dataset = group.get(name)
-    if isinstance(dataset, h5py.Dataset) and (dataset.dtype.kind not in "fu" or dataset.ndim not in (3, 4, 5)):
+    if not isinstance(dataset, h5py.Dataset):
+        raise FileFormatError(path, "the data set is missing; was the file cut off while it was written?", name)
+    if dataset.dtype.kind not in "fu" or dataset.ndim not in (3, 4, 5):
         raise FileFormatError(path, f"expected numbers with 3 to 5 axes, found {dataset.dtype} {dataset.shape}", name)
-    return read_dataset(group, name, path)
+    check_dataset(dataset, path, name, rows=0)
+    return dataset
+
+
+def read_frames(dataset: h5py.Dataset, path: str | PathLike[str], frames: slice = slice(None)) -> np.ndarray:
+    """The frames of an array of ``open_array``. Raises FileFormatError if they are more than memory should hold."""
+    numbers = range(*frames.indices(dataset.shape[0]))
+    check_dataset(dataset, path, dataset.name.lstrip("/"), rows=len(numbers))
+    if not numbers:
+        return np.empty((0, *dataset.shape[1:]), dataset.dtype)
+    first, last = min(numbers[0], numbers[-1]), max(numbers[0], numbers[-1])
+    rows = np.asarray(dataset[first : last + 1 : abs(numbers.step)])
+    return rows if numbers.step > 0 else rows[::-1]
 
 
 def write_text(group: h5py.Group | h5py.Dataset, name: str, text: str) -> None:
@@ -124,6 +153,14 @@ def read_json(group: h5py.Group, name: str, path: str | PathLike[str]) -> Any:
         return json.loads(read_text(group, name) or "")
     except ValueError as error:
         raise FileFormatError(path, f"not valid JSON ({error})", name) from error
+
+
+def _chunks(array: np.ndarray) -> tuple[int, ...] | None:
+    """The shape of an array's chunks: whole in people and joints; None (HDF5's own guess) for an empty array."""
+    if not array.size:
+        return None
+    frames = CHUNK_BYTES // array[0].nbytes
+    return (min(max(1, frames), len(array)), *array.shape[1:])
 
 
 def _kind(file: h5py.File) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -26,7 +26,7 @@ class Viewpoint:
 
     eye: np.ndarray
     target: np.ndarray
-    up: np.ndarray = UP
+    up: np.ndarray = field(default_factory=UP.copy)
     field_of_view: float = 35.0
     camera: Camera | None = None
 

@@ -133,6 +133,8 @@ class VideoFile:
             if not streams:
                 raise FileFormatError(self.path, "there is no video in this file")
             stream = streams[0]
+            if stream.codec_context is None:
+                raise FileFormatError(self.path, "the video is in a coding that cannot be decoded; is it damaged?")
             if stream.width * stream.height * 3 > MAX_FRAME_BYTES:
                 raise FileFormatError(self.path, f"claims frames of {stream.width} x {stream.height} pixels")
             stream.thread_type = "AUTO"

@@ -18,6 +18,9 @@ from lift3d.viz.drawing import Cylinders, Ellipsoids, Lines, Picture, Spheres
 CYLINDER_SIDES = 14
 # Spheres are divided twice (162 vertices) as long as there are not more of them than this, else once (42).
 FINE_SPHERES = 400
+# Of light and shade in vertex colours: what turns away keeps this part of its colour; what faces the light gets so much
+# white.
+DARKEST, GLINT = 0.45, 0.28
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,22 @@ def ellipsoid_mesh(ellipsoids: Ellipsoids) -> MeshArrays:
     normals = np.einsum("nij,vj->nvi", axes / lengths, unit)
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)
     return _mesh(vertices, normals, ellipsoids.colours, triangles)
+
+
+def shaded(mesh: MeshArrays, towards_light: np.ndarray) -> MeshArrays:
+    """The mesh with light and shade in its colours, for a renderer that adds none.
+
+    So colours stay those of the palette, which a renderer's own light and tone mapping would change.
+
+    Args:
+        mesh: the mesh.
+        towards_light: (3,) from where the light falls; unit length.
+    """
+    facing = mesh.normals @ towards_light.astype(np.float32)
+    dim = np.interp(facing, [-1, 0.0, 0.55], [DARKEST, 0.72, 1.0]).astype(np.float32)
+    glint = GLINT * np.clip((facing - 0.75) / 0.25, 0, 1) ** 2
+    colours = mesh.colours * dim[:, None]
+    return MeshArrays(mesh.vertices, mesh.normals, colours + (1 - colours) * glint[:, None], mesh.triangles)
 
 
 def known_lines(lines: Lines) -> Lines:
@@ -178,7 +197,7 @@ def open3d_lines(lines: Lines) -> Any:
 
 
 def open3d_picture(picture: Picture) -> Any:
-    """The picture's rectangle, seen from both sides, as an ``open3d.geometry.TriangleMesh`` with texture coordinates."""
+    """The picture's rectangle, seen from both sides, as an ``open3d.geometry.TriangleMesh`` with a texture's corners."""
     o3d = import_open3d()
     made = o3d.geometry.TriangleMesh()
     made.vertices = o3d.utility.Vector3dVector(np.asarray(picture.corners, dtype=np.float64))

@@ -60,6 +60,20 @@ class Viewpoint:
         K[:2, 2] += (width - scale * own_width) / 2, (height - scale * own_height) / 2
         return K
 
+    def project(self, points: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels (..., 2) and depths (...,) in metres of points (..., 3), in an image of that size.
+
+        A point that is not before the viewer has NaN pixels. Lens distortion is left out, as in all drawings.
+        """
+        R, t = self.extrinsics()
+        K = self.intrinsics(width, height)
+        local = np.asarray(points) @ R.T + t
+        depth = local[..., 2]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            plane = np.where(depth[..., None] > 0, local[..., :2] / depth[..., None], np.nan)
+        pixels: np.ndarray = plane @ K[:2, :2].T + K[:2, 2]
+        return pixels, depth
+
     def orbited(self, degrees: float) -> Self:
         """The free viewpoint turned about the vertical through its target, counter-clockwise from above."""
         angle = np.radians(degrees)

@@ -369,15 +369,24 @@ def _to_xarray(
         "position": (("time", "space", "keypoints", "individuals"), points.transpose(0, 3, 2, 1)),
         "confidence": (per_joint, motion.confidence.transpose(0, 2, 1)),
     }
-    for name in ("sigma", "reprojection_error"):
-        if (array := getattr(motion, name, None)) is not None:
-            arrays[name] = (per_joint, array.transpose(0, 2, 1))
+    space_2 = {}
+    if isinstance(motion, Poses3D):
+        for name, array in motion.per_joint().items():
+            if name == "covariance":
+                arrays[name] = (
+                    ("time", "space", "space_2", "keypoints", "individuals"),
+                    array.transpose(0, 3, 4, 2, 1),
+                )
+                space_2 = {"space_2": space}
+            else:
+                arrays[name] = (per_joint, array.transpose(0, 2, 1))
     frames = np.arange(motion.frames)
     return xarray.Dataset(
         arrays,
         coords={
             "time": frames if motion.fps is None else frames / motion.fps,
             "space": space,
+            **space_2,
             "keypoints": list(motion.skeleton.joints),
             "individuals": [f"id_{i}" for i in motion.track_ids],
         },

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from lift3d.poses import Keypoints2D, Poses3D
 
 
+# Endings that 2D keypoints have as well; a file with another ending of 3D poses holds just those.
+SHARED_ENDINGS = (".h5", ".npz", ".json", ".csv")
+
+
 def read_motion(
     path: Path,
     format: str | None = None,
@@ -41,11 +45,11 @@ def _read_poses(path: Path) -> Poses3D | None:
     """The 3D poses of a file, None if it holds 2D keypoints."""
     from lift3d.io.keypoints import detect_format
     from lift3d.io.motion_file import stored_kind
-    from lift3d.io.poses3d import ENDINGS, read_poses
+    from lift3d.io.poses3d import WRITE_ENDINGS, read_poses
 
-    if path.suffix.lower() not in ENDINGS:
+    if path.suffix.lower() not in WRITE_ENDINGS:
         return None
-    if path.suffix.lower() == ".trc":
+    if path.suffix.lower() not in SHARED_ENDINGS:
         return read_poses(path)
     try:
         if detect_format(path).format != "lift3d" or stored_kind(path) != "poses_3d":

@@ -55,10 +55,10 @@ def lift(
         raise typer.BadParameter("--camera and --focal say the same thing; give one of them")
 
     from lift3d.io.keypoints import read_keypoints
-    from lift3d.io.poses3d import ENDINGS, write_poses
+    from lift3d.io.poses3d import WRITE_ENDINGS, write_poses
     from lift3d.viz.view import PAGES, PICTURES, save_view
 
-    require_new(output, overwrite, ENDINGS)
+    require_new(output, overwrite, WRITE_ENDINGS)
     if picture is not None:
         require_new(picture, overwrite, PICTURES + PAGES)
 

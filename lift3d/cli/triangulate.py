@@ -90,12 +90,12 @@ def triangulate(
 ) -> None:
     """Triangulate the 2D keypoints of several cameras to 3D poses in metres."""
     from lift3d.io.keypoints import read_keypoints
-    from lift3d.io.poses3d import ENDINGS, write_poses
+    from lift3d.io.poses3d import WRITE_ENDINGS, write_poses
     from lift3d.io.rigs import read_rig
     from lift3d.motion.filters import filter_poses, parse_filter
     from lift3d.viz.view import PAGES, PICTURES, save_view
 
-    require_new(output, overwrite, ENDINGS)
+    require_new(output, overwrite, WRITE_ENDINGS)
     if picture is not None:
         require_new(picture, overwrite, PICTURES + PAGES)
     if (free_bones or bone_lengths) and not refine:

@@ -4,44 +4,83 @@
 |---|---|---|
 | .h5 | everything (``Poses3D.save``) | nothing |
 | .npz | arrays and texts for numpy | the 2D keypoints |
-| .json | the same as text, missing joints null | the 2D keypoints |
+| .json | the same as text, missing joints null | the 2D keypoints, the covariance |
+| .nc | the data set of ``movement``, for xarray | the 2D keypoints |
 | .csv | one row a frame, person and joint, for pandas | the 2D keypoints, the camera, the bones, the provenance |
-| .trc | markers for OpenSim, one file a person, Y up | all but positions, names and frame rate |
+| .trc | markers for OpenSim in metres, one file a person, Y up | all but positions, names and frame rate |
+| .c3d | markers for motion capture software in mm, one file a person, Z up | the same; sigma goes into the residuals |
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lift3d.errors import FileFormatError, UnknownFormatError
 
 if TYPE_CHECKING:
     from lift3d.poses import Poses3D
 
-ENDINGS = (".h5", ".npz", ".json", ".csv", ".trc")
+
+@dataclass(frozen=True)
+class _Format:
+    """Where the functions of a format are: ``read(path)`` and ``write(poses, path, overwrite)``."""
+
+    module: str
+    read: str | None
+    write: str
+
+    def function(self, name: str) -> Callable[..., Any]:
+        found: Callable[..., Any] = getattr(import_module(f"lift3d.io.{self.module}"), name)
+        return found
+
+
+_FORMATS: dict[str, _Format] = {
+    ".npz": _Format("poses_npz", "read_npz", "write_npz"),
+    ".json": _Format("poses_json", "read_json", "write_json"),
+    ".nc": _Format("poses_netcdf", "read_netcdf", "write_netcdf"),
+    ".csv": _Format("poses_csv", "read_csv", "write_csv"),
+    ".trc": _Format("poses_trc", "read_trc", "write_trc"),
+    ".c3d": _Format("poses_c3d", "read_c3d", "write_c3d"),
+}
+
+WRITE_ENDINGS = (".h5", *_FORMATS)
+READ_ENDINGS = (".h5", *(ending for ending, format in _FORMATS.items() if format.read))
 
 
 def read_poses(path: str | PathLike[str]) -> Poses3D:
     """Read 3D poses; the ending says the format (see the module).
 
     Args:
-        path: a .h5, .npz, .json, .csv or .trc file.
+        path: a file with one of ``READ_ENDINGS``.
 
     Returns:
-        The poses, in metres; those of a .trc are in world space, Z up.
+        The poses, in metres; those of marker files and of hierarchies are in world space, Z up.
 
     Raises:
         UnknownFormatError: another ending.
         FileFormatError: the file is missing, truncated or malformed; the message names the field.
+        MissingDependencyError: the format needs a library that is not installed.
     """
-    _check_ending(path)
     file = Path(path)
+    ending = file.suffix.lower()
+    if ending in WRITE_ENDINGS and ending not in READ_ENDINGS:
+        raise UnknownFormatError(path, f"{ending} files are written for other programs and not read back")
+    if ending not in READ_ENDINGS:
+        raise UnknownFormatError(path, f"3D poses are read from {', '.join(READ_ENDINGS)} files")
     if not file.is_file():
         raise FileFormatError(path, "there is no such file")
-    return _reader(file.suffix.lower())(file)
+    if ending == ".h5":
+        from lift3d.poses import Poses3D
+
+        return Poses3D.load(file)
+    format = _FORMATS[ending]
+    poses: Poses3D = format.function(str(format.read))(file)
+    return poses
 
 
 def write_poses(poses: Poses3D, path: str | PathLike[str], overwrite: bool = False) -> list[Path]:
@@ -49,8 +88,8 @@ def write_poses(poses: Poses3D, path: str | PathLike[str], overwrite: bool = Fal
 
     Args:
         poses: the poses.
-        path: a .h5, .npz, .json, .csv or .trc file. A .trc holds one person: of several people each gets a file of
-            its own, ``take_id0.trc``, ``take_id1.trc``, ... after the track ids.
+        path: a file with one of ``WRITE_ENDINGS``. Formats that hold one person get a file for each of several,
+            ``take_id0.trc``, ``take_id1.trc``, ... after the track ids.
         overwrite: whether an existing file may be replaced.
 
     Returns:
@@ -59,50 +98,16 @@ def write_poses(poses: Poses3D, path: str | PathLike[str], overwrite: bool = Fal
     Raises:
         UnknownFormatError: another ending.
         OutputExistsError: a file exists and ``overwrite`` is False; nothing was written.
-        ShapeError: the poses lack what the format needs: a .trc the frame rate, a .trc or .csv people.
+        ShapeError: the poses lack what the format needs, such as people, frames or the frame rate.
+        MissingDependencyError: the format needs a library that is not installed.
     """
-    _check_ending(path)
     file = Path(path)
-    suffix = file.suffix.lower()
-    if suffix == ".trc":
-        from lift3d.io.poses_trc import write_trc
-
-        return write_trc(poses, file, overwrite)
-    if suffix == ".npz":
-        from lift3d.io.poses_npz import write_npz as write
-    elif suffix == ".json":
-        from lift3d.io.poses_json import write_json as write
-    elif suffix == ".csv":
-        from lift3d.io.poses_csv import write_csv as write
-    else:
+    ending = file.suffix.lower()
+    if ending not in WRITE_ENDINGS:
+        raise UnknownFormatError(path, f"3D poses are written to {', '.join(WRITE_ENDINGS)} files")
+    if ending == ".h5":
         poses.save(file, overwrite)
         return [file]
-    write(poses, file, overwrite)
-    return [file]
-
-
-def _check_ending(path: str | PathLike[str]) -> None:
-    if Path(path).suffix.lower() not in ENDINGS:
-        raise UnknownFormatError(path, f"3D poses are read from and written to {', '.join(ENDINGS)} files")
-
-
-def _reader(suffix: str) -> Callable[[Path], Poses3D]:
-    if suffix == ".npz":
-        from lift3d.io.poses_npz import read_npz
-
-        return read_npz
-    if suffix == ".json":
-        from lift3d.io.poses_json import read_json
-
-        return read_json
-    if suffix == ".csv":
-        from lift3d.io.poses_csv import read_csv
-
-        return read_csv
-    if suffix == ".trc":
-        from lift3d.io.poses_trc import read_trc
-
-        return read_trc
-    from lift3d.poses import Poses3D
-
-    return Poses3D.load
+    format = _FORMATS[ending]
+    written: list[Path] | None = format.function(format.write)(poses, file, overwrite)
+    return [file] if written is None else written

@@ -4,7 +4,8 @@ World space (Z up) becomes OpenSim's ground by ``(X, Y, Z) = (y, z, x)``, a turn
 and comes back by ``(x, y, z) = (Z, X, Y)``. Poses in camera space (y down) are written as a level camera sees them,
 ``(X, Y, Z) = (x, -y, -z)``; a TRC knows no camera, and so they come back as world space.
 
-Positions are written in metres; files in ``m``, ``cm`` and ``mm`` are read. A missing marker is an empty field.
+Positions are written in metres, which OpenSim reads by the header's ``Units`` and works in itself; files in ``m``,
+``cm`` and ``mm`` are read. A missing marker is an empty field.
 Marker names go through ``canonical_joint_name`` (RHip -> right_hip) and are else kept as they stand: what "Neck" and
 "Head" mean is up to the program that wrote the file (in Pose2Sim's BODY_25B files the upper neck and the top of the
 head), and they stay ``neck`` and ``head``.
@@ -17,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lift3d.errors import FileFormatError, OutputExistsError, ShapeError
+from lift3d.errors import FileFormatError
 from lift3d.io.files import atomic_path
+from lift3d.io.marker_files import check_markers, level_world, person_files
 from lift3d.io.poses_record import MAX_CELLS, check_last_line, layout_of, naming, short_text
 from lift3d.poses import Poses3D
 
@@ -37,19 +39,10 @@ def write_trc(poses: Poses3D, path: Path, overwrite: bool = False) -> list[Path]
         ShapeError: the frame rate is unknown, or there are no people, no frames, or names with tabs or line ends.
         OutputExistsError: a file exists and ``overwrite`` is False; nothing was written.
     """
-    if poses.fps is None:
-        raise ShapeError("a TRC needs the frame rate, and that of the poses is unknown; set fps")
-    if not poses.people or not poses.frames:
-        raise ShapeError(f"{poses.frames} frames of {poses.people} people make no TRC")
-    if any(not joint.strip() or len(joint.splitlines()) > 1 or "\t" in joint for joint in poses.skeleton.joints):
-        raise ShapeError("a joint's name is empty or holds a tab or a line end, which a TRC cannot hold")
-    paths = [path]
-    if poses.people > 1:
-        paths = [path.with_name(f"{path.stem}_id{track}{path.suffix}") for track in poses.track_ids]
-    if not overwrite and (existing := [str(file) for file in paths if file.exists()]):
-        raise OutputExistsError(f"{', '.join(existing)} exists already; choose another name or pass --overwrite")
-    x, y, z = np.moveaxis(poses.xyz, -1, 0)
-    ground = np.stack([y, z, x] if poses.space == "world" else [x, -y, -z], axis=-1)
+    check_markers(poses, "TRC")
+    paths = person_files(poses, path, overwrite)
+    x, y, z = np.moveaxis(level_world(poses), -1, 0)
+    ground = np.stack([y, z, x], axis=-1)
     for person, file in enumerate(paths):
         with atomic_path(file, overwrite) as temporary:
             temporary.write_text(_text(ground[:, person], poses, file.name), encoding="utf-8")

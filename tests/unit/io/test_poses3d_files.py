@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from lift3d.errors import FileFormatError, OutputExistsError, ShapeError, UnknownFormatError
 from lift3d.geometry.cameras import Camera
-from lift3d.io.poses3d import ENDINGS, read_poses, write_poses
+from lift3d.io.poses3d import READ_ENDINGS, WRITE_ENDINGS, read_poses, write_poses
 from lift3d.joint_names import custom_skeleton
 from lift3d.poses import Poses3D
 from lift3d.skeletons import H36M17, SKELETONS, Skeleton
@@ -62,20 +62,24 @@ def test_round_trip_keeps_everything(tmp_path: Path, ending: str, space: str, fp
         write_poses(poses, file)
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+# A BVH holds rotations between joints of a body: it has tests of its own.
+POINT_ENDINGS = tuple(ending for ending in READ_ENDINGS if ending != ".bvh")
+
+
+@pytest.mark.parametrize("ending", POINT_ENDINGS)
 def test_a_custom_layout_comes_back(tmp_path: Path, ending: str) -> None:
     skeleton = custom_skeleton(["nose", "tail, base", 'paw "left"'])
     poses = Poses3D(np.ones((2, 1, 3, 3)), skeleton=skeleton, fps=30)
     write_poses(poses, tmp_path / f"animal{ending}")
     again = read_poses(tmp_path / f"animal{ending}")
     assert again.skeleton.joints == skeleton.joints
-    np.testing.assert_array_equal(again.xyz, poses.xyz)
+    np.testing.assert_allclose(again.xyz, poses.xyz, rtol=1e-6)
 
 
 @pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=list(SKELETONS))
 def test_every_known_layout_is_known_again(tmp_path: Path, skeleton: Skeleton) -> None:
     poses = Poses3D(np.ones((2, 1, len(skeleton), 3)), skeleton=skeleton, fps=30)
-    for ending in ENDINGS:
+    for ending in POINT_ENDINGS:
         write_poses(poses, tmp_path / f"take{ending}")
         assert read_poses(tmp_path / f"take{ending}").skeleton == skeleton
 
@@ -288,17 +292,18 @@ def test_csv_malformed(tmp_path: Path, content: str, message: str) -> None:
 
 
 def test_unknown_ending_and_missing_file(tmp_path: Path) -> None:
-    for call in (lambda: read_poses(tmp_path / "a.fbx"), lambda: write_poses(make_poses(), tmp_path / "a.fbx")):
-        with pytest.raises(UnknownFormatError, match=r"\.h5, \.npz, \.json, \.csv, \.trc"):
-            call()
-    for ending in ENDINGS:
+    with pytest.raises(UnknownFormatError, match=", ".join(READ_ENDINGS)):
+        read_poses(tmp_path / "a.fbx")
+    with pytest.raises(UnknownFormatError, match=", ".join(WRITE_ENDINGS)):
+        write_poses(make_poses(), tmp_path / "a.fbx")
+    for ending in READ_ENDINGS:
         with pytest.raises(FileFormatError, match="no such file"):
             read_poses(tmp_path / f"none{ending}")
 
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", POINT_ENDINGS)
 def test_damaged_files_raise_only_named_errors(
     tmp_path_factory: pytest.TempPathFactory, ending: str, data: st.DataObject
 ) -> None:
@@ -315,7 +320,7 @@ def test_damaged_files_raise_only_named_errors(
     raw=st.binary(max_size=300),
     number=st.sampled_from(["nan", "inf", "-inf", "1e999", "null", "true", "[]", "{}", '"x"', "-1", "1e30"]),
 )
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", POINT_ENDINGS)
 def test_strange_content(
     tmp_path_factory: pytest.TempPathFactory, ending: str, text: str, raw: bytes, number: str
 ) -> None:

@@ -20,8 +20,10 @@ RETURN = 0.5
 FLOOR = 5.0
 # A movement begins and ends where its rate is this part of the greatest.
 ONSET = 0.1
-# Within this part of the travel from the highest a hill may hold its height; a stop further down is part of the way.
-NEAR = 0.15
+# Within this part of the travel from the highest a hill may hold its height, and within that from the lowest it may
+# start; a stop in between is part of the way. More below, because the rest may drift.
+NEAR_HIGHEST = 0.15
+NEAR_LOWEST = 0.3
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ def _climb(way: np.ndarray, floor: float) -> _Climb:
     middle = int(np.flatnonzero(way <= (way[top] + lowest) / 2)[-1])
     rate = np.gradient(way)
     slow = rate <= ONSET * rate[max(middle - 1, 0) :].max()
-    before = np.flatnonzero(slow[: middle + 1])
-    arrived = np.flatnonzero((slow & (way >= way[top] - NEAR * (way[top] - lowest)))[middle:])
+    travel = way[top] - lowest
+    before = np.flatnonzero((slow & (way <= lowest + NEAR_LOWEST * travel))[: middle + 1])
+    arrived = np.flatnonzero((slow & (way >= way[top] - NEAR_HIGHEST * travel))[middle:])
     return _Climb(int(before[-1]) if before.size else 0, middle + int(arrived[0]) if arrived.size else top, True)

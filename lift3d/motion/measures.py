@@ -18,7 +18,7 @@ from lift3d.motion.angles import joint_angles
 from lift3d.motion.filters import butterworth, hampel
 from lift3d.motion.gaps import interpolate_gaps
 from lift3d.poses import Poses3D
-from lift3d.skeletons import make_skeleton
+from lift3d.skeletons import conversion, make_skeleton
 
 # Slow exercise lies below this frequency and jitter of poses above; repetitions faster than two a second are lost.
 CUTOFF = 4.0
@@ -45,7 +45,10 @@ def frame_rate(poses: Poses3D, what: str) -> float:
 
 def steady(values: np.ndarray, fps: float) -> np.ndarray:
     """Values (frames, ...) with short gaps bridged, spikes taken out and jitter smoothed; long gaps stay NaN."""
-    values = interpolate_gaps(np.asarray(values, np.float64)[..., None], round(BRIDGED * fps))[..., 0]
+    values = np.asarray(values, np.float64)
+    if not values.size:
+        return values
+    values = interpolate_gaps(values[..., None], round(BRIDGED * fps))[..., 0]
     values = hampel(values, max(1, round(SPIKE * fps)))
     return butterworth(values, fps, min(CUTOFF, HIGHEST_CUTOFF * fps))
 
@@ -56,6 +59,9 @@ class MeasuredBody:
     Args:
         poses: in any layout and space, with a frame rate.
 
+    Attributes:
+        upright: (frames, people, joints, 3) metres, Z up: the joints of the poses.
+
     Raises:
         Lift3DError: the frame rate is unknown, or the layout has no joint of a human body.
     """
@@ -63,11 +69,10 @@ class MeasuredBody:
     def __init__(self, poses: Poses3D) -> None:
         self.poses = poses
         self.fps = frame_rate(poses, "timing of movements")
-        xyz = poses.convert(_LAYOUT)[0].xyz.astype(np.float64)
+        xyz = poses.xyz.astype(np.float64)
         # In camera space (x right, y down, z forward) up is taken to be the image's up.
-        if poses.space == "camera":
-            xyz = np.stack([xyz[..., 0], xyz[..., 2], -xyz[..., 1]], axis=-1)
-        self._xyz = xyz
+        self.upright = np.stack([xyz[..., 0], xyz[..., 2], -xyz[..., 1]], axis=-1) if poses.space == "camera" else xyz
+        self._places = conversion(poses.skeleton, _LAYOUT).apply(self.upright)
         self._steady: dict[str, np.ndarray] = {}
 
     @cached_property
@@ -77,7 +82,7 @@ class MeasuredBody:
 
     def joint(self, name: str) -> np.ndarray:
         """(frames, people, 3) metres, Z up."""
-        return np.asarray(self._xyz[:, :, _LAYOUT.index(name)])
+        return np.asarray(self._places[:, :, _LAYOUT.index(name)])
 
     def sides(self, joint: str) -> np.ndarray:
         """(frames, people, 2, 3) metres, Z up: the left and the right joint."""
@@ -98,6 +103,11 @@ class MeasuredBody:
         """(people,) metres, thigh and shank: the median over frames and both legs; NaN if no leg is seen."""
         hip, knee, ankle = self.sides("hip"), self.sides("knee"), self.sides("ankle")
         return _median_seen(np.linalg.norm(hip - knee, axis=-1) + np.linalg.norm(knee - ankle, axis=-1))
+
+    @cached_property
+    def trunk_length(self) -> np.ndarray:
+        """(people,) metres from the middle of the hips to the neck: the median over frames; NaN if never seen."""
+        return _median_seen(np.linalg.norm(self.joint("neck") - self.middle("hip"), axis=-1)[..., None])
 
     @cached_property
     def hip_width(self) -> np.ndarray:

@@ -242,11 +242,16 @@ def _repetition(
 
 
 def _is_one(body: MeasuredBody, exercise: Exercise, item: Repetition, notes: dict[str, None]) -> bool:
-    """Whether the exercise's limits and conditions hold of a repetition; a condition that cannot be checked does."""
+    """Whether the exercise's limits and conditions hold of a repetition; a condition that cannot be checked does.
+
+    Of a repetition that is cut off, nothing that compares it with its start or end is asked.
+    """
     seconds = item.end_seconds - item.start_seconds
     if seconds > exercise.most_seconds or (item.complete and seconds < exercise.least_seconds):
         return False
     for condition in exercise.conditions:
+        if not item.complete and (condition.phase in ("start", "end") or condition.statistic == "change"):
+            continue
         value = condition_value(body, condition, item)
         if np.isnan(value):
             notes[f"person {item.person}: {condition.measure} could not be checked (joints are missing)"] = None

@@ -16,6 +16,7 @@ class Bodies {
     this.count = packed.joints.length;
     this.root = decode(packed.root, Float32Array);
     this.offsets = decode(packed.offsets, Int16Array);
+    this.spreads = packed.spread ? decode(packed.spread.values, Int16Array) : null;
   }
 
   // [x, y, z] of a joint, null where it is missing.
@@ -29,6 +30,17 @@ class Bodies {
   middle(frame, person) {
     const at = (frame * this.people + person) * 3;
     return Number.isNaN(this.root[at]) ? null : [this.root[at], this.root[at + 1], this.root[at + 2]];
+  }
+
+  // The three axes of a joint's error bar in metres, one standard deviation; null where it is unknown.
+  errorBar(frame, person, joint) {
+    if (!this.spreads) return null;
+    const { numbers, step } = this.spread;
+    const at = ((frame * this.people + person) * this.count + joint) * numbers;
+    if (this.spreads[at] === MISSING) return null;
+    const value = (k) => this.spreads[at + k] * step;
+    if (numbers === 1) return [[value(0), 0, 0], [0, value(0), 0], [0, 0, value(0)]];
+    return [[value(0), value(1), value(2)], [value(1), value(3), value(4)], [value(2), value(4), value(5)]];
   }
 }
 
@@ -44,6 +56,22 @@ class Flat {
     const at = ((frame * this.people + person) * this.count + joint) * 2;
     if (this.steps[at] === MISSING) return null;
     return [this.middle[0] + this.step * this.steps[at], this.middle[1] + this.step * this.steps[at + 1]];
+  }
+}
+
+// Joint angles in degrees: of the clip and, where there is one, of its truth.
+class Angles {
+  constructor(packed, people) {
+    Object.assign(this, packed);
+    this.people = people;
+    this.ours = decode(packed.values, Int16Array);
+    this.theirs = packed.truth ? decode(packed.truth, Int16Array) : null;
+  }
+
+  // NaN where the angle cannot be had.
+  value(frame, person, column, ofTruth = false) {
+    const step = (ofTruth ? this.theirs : this.ours)[(frame * this.people + person) * this.count + column];
+    return step === MISSING ? NaN : step * this.step;
   }
 }
 

@@ -52,10 +52,10 @@ class Panel {
     const radius = Math.max(1, this.body * this.scale * 0.011);
     pen.lineCap = 'round';
     for (let person = 0; person < keypoints.people; person++) {
-      if (!shown[person]) continue;
-      const colours = people[person].colours[theme.dark ? 'dark' : 'light'];
+      if (!shown.person(person)) continue;
+      const colours = people[person].colours[theme.mode];
       const places = keypoints.joints.map((_, joint) => {
-        const pixel = keypoints.joint(frame, person, joint);
+        const pixel = shown.joint(keypoints, joint) ? keypoints.joint(frame, person, joint) : null;
         return pixel && this.place(pixel);
       });
       pen.lineWidth = radius * 1.5;

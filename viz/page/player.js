@@ -1,4 +1,4 @@
-// The player: time, controls, mouse, touch and keys.
+// The player: time, the loop that draws, and what connects the parts of the page.
 
 (() => {
   const find = (id) => document.getElementById(id);
@@ -6,37 +6,57 @@
   if (clip.poses) clip.poses = new Bodies(clip.poses);
   if (clip.truth) clip.truth = new Bodies(clip.truth);
   if (clip.keypoints) clip.keypoints = new Flat(clip.keypoints);
+  if (clip.angles) clip.angles = new Angles(clip.angles, clip.people.length);
+  if (clip.cameras) clip.cameras = clip.cameras.map((camera) => new RealCamera(camera));
   const stage = clip.poses ? new Stage(find('stage'), clip) : null;
   const panel = clip.keypoints ? new Panel(find('panel'), clip) : null;
+  const plot = clip.angles && clip.angles.list.length ? new Plot(find('plot'), clip) : null;
   const rate = clip.fps || 30 / clip.step;
-  const shown = clip.people.map(() => true);
-  const [play, scrub, speed, loop, follow] = ['play', 'scrub', 'speed', 'loop', 'follow'].map(find);
+  const shown = new Shown(clip);
+  const controls = new Controls(clip, shown, refresh);
+  const bar = plot ? new AngleBar(clip, plot, refresh) : null;
+  const [play, scrub, speed, loop, follow, through] = ['play', 'scrub', 'speed', 'loop', 'follow', 'through'].map(find);
   let time = 0; // in frames of the page
   let playing = false;
   let before = null;
   let waiting = false;
-  let showTruth = true;
   let theme;
 
-  const frameNow = () => Math.min(clip.frames - 1, Math.max(0, Math.floor(time + 1e-6)));
+  function frameNow() {
+    return Math.min(clip.frames - 1, Math.max(0, Math.floor(time + 1e-6)));
+  }
 
   function readTheme() {
     const style = getComputedStyle(document.documentElement);
-    theme = { dark: matchMedia('(prefers-color-scheme: dark)').matches };
-    for (const name of ['sky', 'ground', 'grid', 'faint']) theme[name] = style.getPropertyValue(`--${name}`).trim();
-    for (const swatch of document.querySelectorAll('.swatch')) {
-      swatch.style.background = swatch.colours[theme.dark ? 'dark' : 'light'];
+    const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+    theme = { dark, mode: dark ? 'dark' : 'light', font: getComputedStyle(document.body).fontFamily };
+    for (const name of ['sky', 'ground', 'grid', 'faint', 'ink', 'line', 'card', 'unknown']) {
+      theme[name] = style.getPropertyValue(`--${name}`).trim();
     }
+    paintSwatches();
+  }
+
+  function paintSwatches() {
+    for (const dot of document.querySelectorAll('.swatch')) dot.style.background = dot.colours[theme.mode];
   }
 
   function draw() {
     const frame = frameNow();
+    theme.ratio = window.devicePixelRatio || 1;
+    find('plot-box').hidden = !plot || !shown.plot;
     if (stage) {
       stage.resize();
-      const step = stage.draw(frame, shown, showTruth, theme);
-      find('grid-label').textContent = step === null ? '' : `one square is ${step} m`;
+      const { square, errors } = stage.draw(frame, shown, theme);
+      find('grid-label').textContent = square === null ? '' : `one square is ${square} m`;
+      showLegend(errors, stage.comparison, theme);
+      through.value = clip.cameras.indexOf(stage.eye);
     }
     if (panel) panel.draw(frame, shown, theme);
+    if (plot && shown.plot) {
+      plot.resize();
+      plot.draw(frame, theme);
+      bar.show(frame);
+    }
     scrub.value = frame;
     const [original, last] = [frame * clip.step, (clip.frames - 1) * clip.step];
     const words = `frame ${original} / ${last}`;
@@ -83,37 +103,42 @@
     refresh();
   }
 
+  // 'front', 'side', 'top', 'overview', or 'camera': the first camera's own view.
   function look(name) {
-    if (!stage || (name === 'camera' && !clip.camera)) return;
-    stage.look(name);
+    if (!stage) return;
+    if (name === 'camera') {
+      lookThrough(clip.cameras[0]);
+    } else if (name !== 'overview' || clip.cameras.length) {
+      stage.look(name);
+      follow.value = stage.follow;
+      refresh();
+    }
+  }
+
+  function lookThrough(camera) {
+    if (!camera) return;
+    stage.lookThrough(camera);
     follow.value = stage.follow;
     refresh();
   }
 
+  function nextCamera() {
+    if (!stage || !clip.cameras.length) return;
+    lookThrough(clip.cameras[(clip.cameras.indexOf(stage.eye) + 1) % clip.cameras.length]);
+  }
+
   function setFollow(person) {
+    stage.release();
     stage.follow = person;
     stage.pan = [0, 0, 0];
+    stage.named = null;
     follow.value = person;
     stage.fit();
     refresh();
   }
 
-  function swatch(colours, side) {
-    const dot = document.createElement('span');
-    dot.className = 'swatch';
-    dot.colours = { light: colours.light[side], dark: colours.dark[side] };
-    return dot;
-  }
-
-  function toggle(name, colours, change) {
-    const label = document.createElement('label');
-    const box = Object.assign(document.createElement('input'), { type: 'checkbox', checked: true });
-    box.addEventListener('change', () => {
-      change(box.checked);
-      refresh();
-    });
-    label.append(box, swatch(colours, 'middle'), name);
-    find('people').append(label);
+  function fourthView() {
+    look(clip.space === 'world' ? 'overview' : 'camera');
   }
 
   function build() {
@@ -124,21 +149,20 @@
     find('panel-box').hidden = !panel;
     document.body.classList.toggle('flat', !stage);
     scrub.max = clip.frames - 1;
-    clip.people.forEach((person, i) => toggle(person.name, person.colours, (on) => (shown[i] = on)));
-    if (clip.truth) toggle('truth', clip.truthColours, (on) => (showTruth = on));
     follow.add(new Option('nobody', -1));
     clip.people.forEach((person, i) => follow.add(new Option(person.name, i)));
-    const alone = clip.people.length === 1;
-    for (const side of ['left', 'right', 'middle']) {
-      if (!alone && side === 'middle') continue;
-      const word = document.createElement('span');
-      if (alone) word.append(swatch(clip.people[0].colours, side), side);
-      else word.append(side === 'left' ? 'left side: paler' : 'right side: darker');
-      find('sides').append(word);
-    }
-    find('view-camera').disabled = !clip.camera;
-    if (stage && alone && stage.travel > 2 * stage.body) stage.follow = 0;
-    follow.value = stage ? stage.follow : -1;
+    if (!stage) return;
+    const rig = clip.space === 'world';
+    const fourth = find('view-fourth');
+    fourth.textContent = rig ? 'Overview' : 'Camera';
+    fourth.title = rig ? 'All cameras (4)' : "The camera's own view (4)";
+    fourth.hidden = !clip.cameras.length;
+    find('through-box').hidden = !rig || !clip.cameras.length;
+    through.add(new Option('free', -1));
+    clip.cameras.forEach((camera, i) => through.add(new Option(camera.name, i)));
+    if (clip.angles) listMissing(clip.angles.missing);
+    if (clip.people.length === 1 && stage.travel > 2 * stage.body) stage.follow = 0;
+    follow.value = stage.follow;
   }
 
   function listen() {
@@ -147,11 +171,15 @@
     find('forward').addEventListener('click', () => seek(frameNow() + 1));
     scrub.addEventListener('input', () => seek(Number(scrub.value)));
     follow.addEventListener('change', () => setFollow(Number(follow.value)));
-    for (const name of ['front', 'side', 'top', 'camera']) find(`view-${name}`).addEventListener('click', () => look(name));
+    through.addEventListener('change', () => {
+      if (Number(through.value) < 0) look('front');
+      else lookThrough(clip.cameras[through.value]);
+    });
+    for (const name of ['front', 'side', 'top']) find(`view-${name}`).addEventListener('click', () => look(name));
+    find('view-fourth').addEventListener('click', fourthView);
     find('help-open').addEventListener('click', () => find('help').showModal());
-    document.addEventListener('keydown', onKey);
-    const themes = matchMedia('(prefers-color-scheme: dark)');
-    themes.addEventListener('change', () => {
+    listenToKeys(keys(), refresh);
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
       readTheme();
       refresh();
     });
@@ -159,121 +187,92 @@
       if (panel) panel.resize();
       refresh();
     }).observe(document.querySelector('main'));
-    if (stage) listenToPointers(find('stage'));
+    if (stage) listenToStage(find('stage'), stage, refresh, lookThrough);
+    if (plot) {
+      listenToPlot(find('plot'), plot, refresh, seek);
+      find('angle').addEventListener('change', paintSwatches);
+    }
+    for (const { images } of clip.cameras || []) {
+      for (const { image } of images) image.addEventListener('load', refresh);
+    }
   }
 
-  function onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || find('help').open) return;
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    // A focused control keeps the keys that it understands itself.
-    const kind = event.target.tagName;
-    const own = { INPUT: [' ', 'ArrowLeft', 'ArrowRight', 'Home', 'End'], BUTTON: [' '], SELECT: [' ', 'Home', 'End'] }[kind];
-    if ((own && own.includes(key)) || (kind === 'SELECT' && key.length === 1)) return;
-    const second = Math.max(1, Math.round(rate));
+  function keys() {
+    const second = (event) => (event.shiftKey ? Math.max(1, Math.round(rate)) : 1);
     const faster = (by) => {
       speed.selectedIndex = Math.min(speed.length - 1, Math.max(0, speed.selectedIndex + by));
     };
-    const turn = (dx, dy) => stage && stage.camera.orbit(dx, dy);
-    const actions = {
+    const free = (change) => () => {
+      if (!stage) return;
+      stage.release();
+      change(stage.orbit);
+    };
+    return {
       ' ': () => setPlaying(!playing),
-      ArrowLeft: () => seek(frameNow() - (event.shiftKey ? second : 1)),
-      ArrowRight: () => seek(frameNow() + (event.shiftKey ? second : 1)),
+      ArrowLeft: (event) => seek(frameNow() - second(event)),
+      ArrowRight: (event) => seek(frameNow() + second(event)),
       Home: () => seek(0),
       End: () => seek(clip.frames - 1),
       '[': () => faster(-1),
       ']': () => faster(1),
       l: () => (loop.checked = !loop.checked),
       f: () => stage && setFollow(((stage.follow + 2) % (clip.people.length + 1)) - 1),
-      a: () => turn(-0.1, 0),
-      d: () => turn(0.1, 0),
-      w: () => turn(0, 0.1),
-      s: () => turn(0, -0.1),
-      '+': () => stage && stage.camera.zoom(0.9),
-      '=': () => stage && stage.camera.zoom(0.9),
-      '-': () => stage && stage.camera.zoom(1 / 0.9),
+      a: free((orbit) => orbit.orbit(-0.1, 0)),
+      d: free((orbit) => orbit.orbit(0.1, 0)),
+      w: free((orbit) => orbit.orbit(0, 0.1)),
+      s: free((orbit) => orbit.orbit(0, -0.1)),
+      '+': free((orbit) => orbit.zoom(0.9)),
+      '=': free((orbit) => orbit.zoom(0.9)),
+      '-': free((orbit) => orbit.zoom(1 / 0.9)),
       1: () => look('front'),
       2: () => look('side'),
       3: () => look('top'),
-      4: () => look('camera'),
+      4: fourthView,
+      c: nextCamera,
+      e: () => controls.flip('errors'),
+      b: () => controls.flip('errorBars'),
+      t: () => controls.flip('trails'),
+      v: () => controls.flip('pictures'),
+      p: () => controls.flip('plot'),
       '?': () => find('help').showModal(),
     };
-    if (!actions[key]) return;
-    event.preventDefault();
-    actions[key]();
-    refresh();
   }
 
-  function listenToPointers(canvas) {
-    const pointers = new Map();
-    const ratio = () => window.devicePixelRatio || 1;
-    const move = (dx, dy) => {
-      const by = stage.camera.drag(dx * ratio(), dy * ratio());
-      stage.pan = stage.pan.map((value, k) => value + by[k]);
-    };
-    canvas.addEventListener('pointerdown', (event) => {
-      canvas.setPointerCapture(event.pointerId);
-      pointers.set(event.pointerId, [event.clientX, event.clientY]);
-    });
-    canvas.addEventListener('pointermove', (event) => {
-      const last = pointers.get(event.pointerId);
-      if (!last) return;
-      const now = [event.clientX, event.clientY];
-      const [dx, dy] = [now[0] - last[0], now[1] - last[1]];
-      const other = [...pointers].find(([id]) => id !== event.pointerId);
-      if (other) {
-        const gap = (point) => Math.max(10, Math.hypot(point[0] - other[1][0], point[1] - other[1][1]));
-        stage.camera.zoom(gap(last) / gap(now));
-        move(dx / 2, dy / 2);
-      } else if (event.shiftKey || event.buttons & 6) {
-        move(dx, dy);
-      } else {
-        stage.camera.orbit(dx * 0.008, dy * 0.008);
-        stage.named = null;
-      }
-      pointers.set(event.pointerId, now);
-      refresh();
-    });
-    for (const name of ['pointerup', 'pointercancel']) {
-      canvas.addEventListener(name, (event) => pointers.delete(event.pointerId));
-    }
-    canvas.addEventListener('contextmenu', (event) => event.preventDefault());
-    canvas.addEventListener(
-      'wheel',
-      (event) => {
-        event.preventDefault();
-        stage.camera.zoom(Math.exp(Math.max(-100, Math.min(100, event.deltaY)) * 0.0015));
-        refresh();
+  // For whoever embeds the page: the player's state, and where a joint is drawn, in CSS pixels of the canvas.
+  function publish() {
+    const css = (pixel) => pixel && pixel.map((value) => value / (window.devicePixelRatio || 1));
+    window.lift3d = {
+      play: () => setPlaying(true),
+      pause: () => setPlaying(false),
+      seek,
+      look,
+      lookThrough: (name) => lookThrough(clip.cameras.find((camera) => camera.name === name)),
+      get frame() {
+        return frameNow() * clip.step;
       },
-      { passive: false },
-    );
+      get playing() {
+        return playing;
+      },
+      get cursor() {
+        return css([plot.x(frameNow())])[0];
+      },
+      locate(person, joint) {
+        const place = clip.poses.joint(frameNow(), person, clip.poses.joints.indexOf(joint));
+        stage.aim(frameNow());
+        const pixel = place && stage.eye.project(place);
+        return pixel && css([pixel.x, pixel.y]);
+      },
+      locate2d(person, joint) {
+        const pixel = clip.keypoints.joint(frameNow(), person, clip.keypoints.joints.indexOf(joint));
+        return css(pixel && panel.place(pixel));
+      },
+    };
   }
 
   build();
-  listen();
   readTheme();
+  listen();
   if (panel) panel.resize();
-  // For whoever embeds the page: the player's state, and where a joint is drawn, in CSS pixels of the canvas.
-  window.lift3d = {
-    play: () => setPlaying(true),
-    pause: () => setPlaying(false),
-    seek,
-    look,
-    get frame() {
-      return frameNow() * clip.step;
-    },
-    get playing() {
-      return playing;
-    },
-    locate(person, joint) {
-      const place = clip.poses.joint(frameNow(), person, clip.poses.joints.indexOf(joint));
-      stage.aim(frameNow());
-      const pixel = place && stage.camera.project(place);
-      return pixel && [pixel.x / (window.devicePixelRatio || 1), pixel.y / (window.devicePixelRatio || 1)];
-    },
-    locate2d(person, joint) {
-      const pixel = clip.keypoints.joint(frameNow(), person, clip.keypoints.joints.indexOf(joint));
-      return pixel && panel.place(pixel).map((value) => value / (window.devicePixelRatio || 1));
-    },
-  };
+  publish();
   setPlaying(!matchMedia('(prefers-reduced-motion: reduce)').matches);
 })();

@@ -1,20 +1,19 @@
-// The 3D drawing: floor, shadows, paths, and people as shaded capsules, painted from the back to the front.
+// The 3D drawing: where one looks from, and what is drawn of a frame.
 
-const GRID_STEPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50];
-
-// '#rrggbb' mixed with white (amount > 0) or black (amount < 0).
-function mix(colour, amount) {
-  const goal = amount > 0 ? 255 : 0;
-  const channels = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
-  return `rgb(${channels.map((c) => Math.round(c + (goal - c) * Math.abs(amount))).join(',')})`;
-}
+const TRAIL_SECONDS = 1;
+const TRAIL_PIECES = 40;
+const TRAILING = ['left_wrist', 'right_wrist', 'left_ankle', 'right_ankle'];
 
 class Stage {
   constructor(canvas, clip) {
     this.canvas = canvas;
     this.pen = canvas.getContext('2d');
     this.clip = clip;
-    this.camera = new OrbitCamera();
+    this.orbit = new OrbitCamera();
+    this.eye = this.orbit;
+    this.scenery = new Scenery(this.pen, clip);
+    this.painter = new Painter(this.pen);
+    this.comparison = clip.compare ? new Comparison(clip) : null;
     this.follow = -1;
     this.pan = [0, 0, 0];
     this.measure();
@@ -23,60 +22,89 @@ class Stage {
 
   // The size of the bodies and the place of the whole scene, from a sample of the clip.
   measure() {
-    const { poses, frames, fps } = this.clip;
+    const { poses, frames, fps, cameras } = this.clip;
     const reach = [];
     const low = [Infinity, Infinity, Infinity];
     const high = [-Infinity, -Infinity, -Infinity];
-    this.trails = Array.from({ length: poses.people }, () => []);
-    for (const frame of sampledFrames(frames, Math.max(40, 1200 / poses.people))) {
-      for (let person = 0; person < poses.people; person++) {
-        const middle = poses.middle(frame, person);
-        this.trails[person].push(middle);
-        if (!middle) continue;
-        let far = 0;
-        for (let joint = 0; joint < poses.count; joint++) {
-          const place = poses.joint(frame, person, joint);
-          if (place) far = Math.max(far, Math.hypot(...place.map((value, k) => value - middle[k])));
-        }
-        if (far > 0) reach.push(far);
-        for (let k = 0; k < 3; k++) {
-          low[k] = Math.min(low[k], middle[k]);
-          high[k] = Math.max(high[k], middle[k]);
+    const widen = (place) => {
+      for (let k = 0; k < 3; k++) {
+        low[k] = Math.min(low[k], place[k]);
+        high[k] = Math.max(high[k], place[k]);
+      }
+    };
+    const middleOf = () => low.map((value, k) => (value + high[k]) / 2);
+    this.paths = Array.from({ length: poses.people }, () => []);
+    const sample = (numbers) => {
+      for (const frame of numbers) {
+        for (let person = 0; person < poses.people; person++) {
+          const middle = poses.middle(frame, person);
+          this.paths[person].push(middle);
+          if (!middle) continue;
+          let far = 0;
+          for (let joint = 0; joint < poses.count; joint++) {
+            const place = poses.joint(frame, person, joint);
+            if (place) far = Math.max(far, Math.hypot(...place.map((value, k) => value - middle[k])));
+          }
+          if (far > 0) reach.push(far);
+          widen(middle);
         }
       }
-    }
+    };
+    sample(sampledFrames(frames, Math.max(40, 1200 / poses.people)));
+    if (!reach.length) sample(sampledFrames(frames, frames));
     reach.sort((a, b) => a - b);
     this.body = reach[Math.floor(reach.length * 0.95)] || 1;
-    this.centre = low.map((value, k) => (value + high[k]) / 2);
-    this.travel = Math.hypot(high[0] - low[0], high[1] - low[1]);
+    this.centre = low[0] <= high[0] ? middleOf() : [0, 0, 0];
+    this.travel = Math.hypot(high[0] - low[0], high[1] - low[1]) || 0;
     this.radius = this.body * 0.95 + this.travel * 0.35;
     const window = Math.max(1, Math.round((fps || 30) / 4));
-    this.paths = this.trails.map((_, person) => smoothPath(poses, person, frames, window));
+    this.smooth = this.paths.map((_, person) => smoothPath(poses, person, frames, window));
+    for (const camera of cameras) widen(camera.place);
+    this.wideCentre = middleOf();
+    const from = (place) => Math.hypot(...place.map((value, k) => value - this.wideCentre[k]));
+    this.wideRadius = Math.max(this.radius, ...cameras.map((camera) => from(camera.place) + camera.depth));
+    const named = TRAILING.map((joint) => poses.joints.indexOf(joint)).filter((joint) => joint >= 0);
+    this.trailing = named;
   }
 
   look(name) {
-    const { camera, clip } = this;
+    const { orbit, clip } = this;
+    this.eye = orbit;
     this.pan = [0, 0, 0];
     this.named = name;
-    camera.view = 0.7;
-    camera.tilt = { front: 0.12, side: 0.12, top: Math.PI / 2, camera: 0 }[name];
-    camera.turn = clip.front - (name === 'side' ? Math.PI / 2 : 0);
-    if (name === 'camera') {
-      // From the origin of camera space, along its axis: what the camera saw.
-      camera.view = clip.camera.view || 0.9;
-      camera.distance = Math.max(0.3, this.centre[1]);
+    orbit.view = 0.7;
+    orbit.tilt = { front: 0.12, side: 0.12, top: Math.PI / 2, overview: 0.5 }[name];
+    orbit.turn = clip.front - (name === 'side' ? Math.PI / 2 : name === 'overview' ? 0.4 : 0);
+    if (name === 'overview') {
       this.follow = -1;
-      this.pan = [-this.centre[0], 0, -this.centre[2]];
-    } else {
-      this.fit();
+      this.pan = this.wideCentre.map((value, k) => value - this.centre[k]);
     }
+    this.fit();
+  }
+
+  lookThrough(camera) {
+    this.eye = camera;
+    this.named = camera.name;
+    this.follow = -1;
+  }
+
+  // From a camera's own view back to the free one, from the same place.
+  release() {
+    if (this.eye === this.orbit) return;
+    const { orbit, eye, centre } = this;
+    orbit.view = 2 * Math.atan(this.canvas.height / 2 / eye.focal);
+    orbit.turn = Math.atan2(eye.into[0], eye.into[1]);
+    orbit.tilt = Math.asin(Math.max(-1, Math.min(1, -eye.into[2])));
+    orbit.distance = Math.max(0.3, eye.local(centre)[2]);
+    this.pan = eye.place.map((value, k) => value + eye.into[k] * orbit.distance - centre[k]);
+    this.eye = orbit;
   }
 
   fit() {
-    const { camera, canvas } = this;
-    const radius = this.follow >= 0 ? this.body : this.radius;
+    const { orbit, canvas } = this;
+    const radius = this.named === 'overview' ? this.wideRadius * 0.85 : this.follow >= 0 ? this.body : this.radius;
     const narrow = Math.min(1, canvas.width / Math.max(1, canvas.height));
-    camera.distance = radius / Math.sin(Math.atan(Math.tan(camera.view / 2) * narrow));
+    orbit.distance = radius / Math.sin(Math.atan(Math.tan(orbit.view / 2) * narrow));
   }
 
   resize() {
@@ -88,198 +116,122 @@ class Stage {
     this.canvas.width = width;
     this.canvas.height = height;
     this.sized = true;
-    if (first && this.named !== 'camera') this.fit();
+    if (first && this.eye === this.orbit) this.fit();
   }
 
   aim(frame) {
-    const middle = this.follow >= 0 ? this.paths[this.follow][frame] : this.centre;
-    this.camera.target = middle.map((value, k) => value + this.pan[k]);
-    this.camera.aim(this.canvas.width, this.canvas.height);
+    const middle = this.follow >= 0 ? this.smooth[this.follow][frame] : this.centre;
+    this.orbit.target = middle.map((value, k) => value + this.pan[k]);
+    this.eye.aim(this.canvas.width, this.canvas.height);
   }
 
-  draw(frame, shown, showTruth, theme) {
-    const { pen, canvas, clip } = this;
+  // Draws a frame. Returns the size of a square of the floor, and the distances from truth if they are coloured.
+  draw(frame, shown, theme) {
+    const { pen, clip, eye, scenery, painter } = this;
+    const { poses, truth, people, floor } = clip;
     this.aim(frame);
-    this.theme = theme;
+    this.drawBack(frame, shown, theme);
+    pen.lineCap = pen.lineJoin = 'round';
+    const [target, distance] =
+      eye === this.orbit ? [eye.target, eye.distance] : [this.centre, Math.max(0.5, eye.local(this.centre)[2])];
+    const square = scenery.drawFloor(eye, target, distance, theme);
+    scenery.drawCameras(eye, frame * clip.step, theme, shown.pictures);
+    const errors = this.comparison && shown.errors && shown.truth ? this.comparison.measure(frame, shown) : null;
+    if (truth && shown.truth) {
+      const grey = clip.truthColours[theme.mode].middle;
+      for (let person = 0; person < truth.people; person++) {
+        if (!shown.person(this.partner(person))) continue;
+        painter.collect(eye, truth, frame, person, shown, clip.thickness * 0.55, () => grey);
+      }
+    }
+    const slim = shown.errorBars ? 0.45 : 1;
+    for (let person = 0; person < poses.people; person++) {
+      if (!shown.person(person)) continue;
+      const colours = people[person].colours[theme.mode];
+      if (floor !== null) {
+        const onFloor = (place) => place && [place[0], place[1], floor];
+        scenery.drawPath(eye, this.paths[person].map(onFloor), colours.middle, 1.5 * theme.ratio);
+        scenery.drawShadow(eye, frame, person, shown, theme);
+      }
+      if (shown.trails) this.drawTrails(frame, person, shown, colours, theme);
+      const colour = errors ? this.errorColour(errors.away[person], theme) : (side) => colours[side];
+      painter.collect(eye, poses, frame, person, shown, clip.thickness * slim, colour);
+    }
+    painter.paint(theme);
+    if (errors) this.drawTies(frame, errors, theme);
+    for (let person = 0; shown.errorBars && person < poses.people; person++) {
+      const colours = people[person].colours[theme.mode];
+      if (shown.person(person)) painter.drawErrorBars(eye, poses, frame, person, shown, colours, theme);
+    }
+    return { square, errors };
+  }
+
+  // The person whom one of truth belongs to, -1 for nobody.
+  partner(other) {
+    const pair = this.comparison && this.comparison.people.find(([, its]) => its === other);
+    return pair ? pair[0] : -1;
+  }
+
+  drawBack(frame, shown, theme) {
+    const { pen, canvas, eye } = this;
     const sky = pen.createLinearGradient(0, 0, 0, canvas.height);
     sky.addColorStop(0, theme.sky);
     sky.addColorStop(1, theme.ground);
     pen.fillStyle = sky;
     pen.fillRect(0, 0, canvas.width, canvas.height);
-    pen.lineCap = pen.lineJoin = 'round';
-    const step = this.drawFloor(clip.floor);
-    if (clip.camera && this.named !== 'camera') this.drawCamera();
-    const parts = [];
-    const mode = theme.dark ? 'dark' : 'light';
-    if (clip.truth && showTruth) {
-      for (let person = 0; person < clip.truth.people; person++) {
-        this.collect(parts, clip.truth, frame, person, clip.truthColours[mode], 0.55);
-      }
-    }
-    for (let person = 0; person < clip.poses.people; person++) {
-      if (!shown[person]) continue;
-      const colours = clip.people[person].colours[mode];
-      if (clip.floor !== null) {
-        this.drawTrail(person, colours.middle);
-        this.drawShadow(clip.poses, frame, person);
-      }
-      this.collect(parts, clip.poses, frame, person, colours, 1);
-    }
-    parts.sort((a, b) => b.depth - a.depth);
-    for (const part of parts) (part.end ? this.drawBone(part) : this.drawJoint(part));
-    return step;
-  }
-
-  // Squares of a round size that fade with the distance. Returns their size in metres, null without a floor.
-  drawFloor(floor) {
-    if (floor === null) return null;
-    const { pen, camera, theme } = this;
-    const step = GRID_STEPS.find((size) => size > camera.distance * 0.09) || 50;
-    const cells = 14;
-    const middle = [0, 1].map((k) => Math.round(camera.target[k] / step) * step);
-    const levels = Array.from({ length: 6 }, () => new Path2D());
-    for (let i = -cells; i <= cells; i++) {
-      for (let j = -cells; j < cells; j++) {
-        const fade = 1 - Math.hypot(i, j + 0.5) / cells;
-        if (fade <= 0) continue;
-        const level = levels[Math.min(5, Math.floor(fade * 6))];
-        for (const [a, b] of [[[i, j], [i, j + 1]], [[j, i], [j + 1, i]]]) {
-          const ends = [a, b].map(([x, y]) => [middle[0] + x * step, middle[1] + y * step, floor]);
-          const line = camera.line(...ends);
-          if (!line) continue;
-          level.moveTo(...line[0]);
-          level.lineTo(...line[1]);
-        }
-      }
+    if (eye === this.orbit) return;
+    const box = [eye.left, eye.top, eye.size[0] * eye.fit, eye.size[1] * eye.fit];
+    const picture = shown.pictures ? eye.picture(frame * this.clip.step) : null;
+    if (picture) {
+      pen.globalAlpha = 0.8;
+      pen.drawImage(picture, ...box);
+      pen.globalAlpha = 1;
     }
     pen.strokeStyle = theme.grid;
-    pen.lineWidth = Math.max(1, (window.devicePixelRatio || 1) * 0.9);
-    levels.forEach((path, level) => {
-      pen.globalAlpha = (level + 1) / 7;
-      pen.stroke(path);
-    });
-    pen.globalAlpha = 1;
-    return step;
+    pen.lineWidth = theme.ratio;
+    pen.strokeRect(...box);
   }
 
-  // The camera as a small pyramid at the origin of camera space.
-  drawCamera() {
-    const { pen, camera, theme } = this;
-    const depth = this.body * 0.3;
-    const y = Math.tan((this.clip.camera.view || 0.9) / 2) * depth;
-    const x = y * (this.clip.camera.aspect || 1.5);
-    const corners = [[-x, depth, y], [x, depth, y], [x, depth, -y], [-x, depth, -y]];
-    pen.strokeStyle = theme.faint;
-    pen.lineWidth = 1.5 * (window.devicePixelRatio || 1);
-    pen.beginPath();
-    corners.forEach((corner, i) => {
-      for (const line of [camera.line([0, 0, 0], corner), camera.line(corner, corners[(i + 1) % 4])]) {
+  // Where the hands and feet were in the last second.
+  drawTrails(frame, person, shown, colours, theme) {
+    const { poses, fps } = this.clip;
+    const past = Math.max(1, Math.round((fps || 30) * TRAIL_SECONDS));
+    const every = Math.max(1, Math.ceil(past / TRAIL_PIECES));
+    const frames = [];
+    for (let at = frame; at >= Math.max(0, frame - past); at -= every) frames.unshift(at);
+    const alphas = frames.map((at) => 0.85 * (1 - (frame - at) / (past + 1)));
+    const draw = (places, colour) =>
+      this.scenery.drawPath(this.eye, places, colour, 2.5 * theme.ratio, alphas);
+    for (const joint of this.trailing) {
+      if (!shown.joint(poses, joint)) continue;
+      draw(frames.map((at) => poses.joint(at, person, joint)), colours[poses.sides[joint]]);
+    }
+    if (!this.trailing.length) draw(frames.map((at) => poses.middle(at, person)), colours.middle);
+  }
+
+  errorColour(away, theme) {
+    return (_, a, b) => {
+      if (away[a] === null || away[b] === null) return theme.unknown;
+      return this.comparison.colour((away[a] + away[b]) / 2, theme.mode);
+    };
+  }
+
+  // From each joint to where it truly is.
+  drawTies(frame, errors, theme) {
+    const { pen, clip, eye, comparison } = this;
+    pen.lineWidth = 1.5 * theme.ratio;
+    for (const [person, other] of comparison.people) {
+      for (const [joint, its] of comparison.joints) {
+        const away = errors.away[person][joint];
+        const line =
+          away !== null && eye.line(clip.poses.joint(frame, person, joint), clip.truth.joint(frame, other, its));
         if (!line) continue;
+        pen.strokeStyle = comparison.colour(away, theme.mode);
+        pen.beginPath();
         pen.moveTo(...line[0]);
         pen.lineTo(...line[1]);
+        pen.stroke();
       }
-    });
-    pen.stroke();
-  }
-
-  drawTrail(person, colour) {
-    const { pen, camera, clip } = this;
-    pen.strokeStyle = colour;
-    pen.globalAlpha = 0.35;
-    pen.lineWidth = 1.5 * (window.devicePixelRatio || 1);
-    pen.beginPath();
-    this.trails[person].forEach((place, i) => {
-      const before = this.trails[person][i - 1];
-      const line = place && before && camera.line([before[0], before[1], clip.floor], [place[0], place[1], clip.floor]);
-      if (!line) return;
-      pen.moveTo(...line[0]);
-      pen.lineTo(...line[1]);
-    });
-    pen.stroke();
-    pen.globalAlpha = 1;
-  }
-
-  // One path a person, so that the shadows of its bones do not add up.
-  drawShadow(bodies, frame, person) {
-    const { pen, camera, clip } = this;
-    let scale = 0;
-    pen.beginPath();
-    for (const [a, b] of bodies.bones) {
-      const ends = [a, b].map((joint) => bodies.joint(frame, person, joint));
-      if (!ends[0] || !ends[1]) continue;
-      const [p, q] = ends.map((place) => camera.project([place[0], place[1], clip.floor]));
-      if (!p || !q) continue;
-      pen.moveTo(p.x, p.y);
-      pen.lineTo(q.x, q.y);
-      scale = Math.max(scale, p.scale);
     }
-    pen.strokeStyle = this.theme.dark ? 'rgba(0,0,0,.45)' : 'rgba(30,40,60,.16)';
-    pen.lineWidth = Math.max(1, scale * clip.thickness * 1.6);
-    pen.stroke();
-  }
-
-  collect(parts, bodies, frame, person, colours, thickness) {
-    const places = bodies.joints.map((_, joint) => {
-      const place = bodies.joint(frame, person, joint);
-      return place && this.camera.project(place);
-    });
-    const radius = (this.clip.thickness * thickness) / (bodies.count > 40 ? 2 : 1);
-    // A joint lies before the bones that meet in it.
-    const fronts = places.map((place) => place && place.depth);
-    for (const [a, b, side] of bodies.bones) {
-      const [start, end] = [places[a], places[b]];
-      if (!start || !end) continue;
-      const depth = (start.depth + end.depth) / 2;
-      for (const joint of [a, b]) fronts[joint] = Math.min(fronts[joint], depth);
-      parts.push({ depth, start, end, colour: colours[side], radius });
-    }
-    places.forEach((start, joint) => {
-      if (!start) return;
-      const depth = fronts[joint] - 1e-4;
-      parts.push({ depth, start, end: null, colour: colours[bodies.sides[joint]], radius: radius * 1.2 });
-    });
-  }
-
-  // A capsule: two circles and their hull, lit across its width, parted from what is behind it by a line.
-  drawBone({ start, end, colour, radius }) {
-    const pen = this.pen;
-    const [r1, r2] = [start, end].map((place) => Math.max(1, place.scale * radius));
-    const angle = Math.atan2(end.y - start.y, end.x - start.x);
-    const side = angle + Math.PI / 2;
-    pen.beginPath();
-    pen.arc(start.x, start.y, r1, side, side + Math.PI);
-    pen.arc(end.x, end.y, r2, side + Math.PI, side + 2 * Math.PI);
-    pen.closePath();
-    // The light comes from the upper left, whichever way the bone points.
-    let across = [Math.cos(side), Math.sin(side)];
-    if (across[0] + across[1] > 0) across = [-across[0], -across[1]];
-    const [x, y, r] = [(start.x + end.x) / 2, (start.y + end.y) / 2, Math.max(r1, r2)];
-    const light = pen.createLinearGradient(x + across[0] * r, y + across[1] * r, x - across[0] * r, y - across[1] * r);
-    light.addColorStop(0, mix(colour, -0.1));
-    light.addColorStop(0.32, mix(colour, 0.32));
-    light.addColorStop(0.6, colour);
-    light.addColorStop(1, mix(colour, -0.42));
-    this.finish(light, r);
-  }
-
-  drawJoint({ start, colour, radius }) {
-    const pen = this.pen;
-    const { x, y } = start;
-    const r = Math.max(1.2, start.scale * radius);
-    pen.beginPath();
-    pen.arc(x, y, r, 0, 2 * Math.PI);
-    const light = pen.createRadialGradient(x - r * 0.35, y - r * 0.4, r * 0.1, x, y, r);
-    light.addColorStop(0, mix(colour, 0.5));
-    light.addColorStop(0.5, colour);
-    light.addColorStop(1, mix(colour, -0.4));
-    this.finish(light, r);
-  }
-
-  finish(fill, size) {
-    this.pen.lineWidth = Math.min(3, size * 0.3);
-    this.pen.strokeStyle = this.theme.sky;
-    this.pen.stroke();
-    this.pen.fillStyle = fill;
-    this.pen.fill();
   }
 }

@@ -54,6 +54,7 @@ def stand(
     knee: np.ndarray,
     *,
     lean: np.ndarray | float = 0.0,
+    hips_back: np.ndarray | float = 0.0,
     knees_in: np.ndarray | float = 0.0,
     stance: np.ndarray | float = 0.1,
     step: float = 0.0,
@@ -71,6 +72,7 @@ def stand(
         knee: (frames,) degrees, the flexion of both knees, hips over the ankles; with a ``step`` what the knees would
             have without it.
         lean: degrees, of the trunk, forward.
+        hips_back: degrees, of the line from the ankles to the hips.
         knees_in: metres that each knee is pushed inwards.
         stance: metres from the middle to each ankle; step: metres that one foot, ``front``, is before the other.
         right_ankle_lift: metres.
@@ -82,8 +84,8 @@ def stand(
     frames = len(knee)
     zero = np.zeros(frames)
     joints: dict[str, np.ndarray] = {}
-    height = np.sqrt(np.maximum(reach(knee, THIGH, SHANK) ** 2 - (step / 2) ** 2, 0.01)) + ANKLE_HEIGHT
-    pelvis = points(zero, 0.0, height)
+    leg = np.sqrt(np.maximum(reach(knee, THIGH, SHANK) ** 2 - (step / 2) ** 2, 0.01))
+    pelvis = points(zero, -leg * np.sin(np.radians(hips_back)), leg * np.cos(np.radians(hips_back)) + ANKLE_HEIGHT)
     trunk = points(zero, np.sin(np.radians(lean)), np.cos(np.radians(lean)))
     neck = pelvis + TRUNK * trunk
     joints |= {"pelvis": pelvis, "neck": neck, "head_top": neck + 0.27 * trunk}

@@ -23,6 +23,8 @@ from lift3d.poses import Poses3D
 if TYPE_CHECKING:
     import pandas
 
+# A clip is of an exercise if its repetitions last at least this part of the time that the signal is seen.
+SHARE = 1 / 3
 # An exercise is detected if its repetitions last at least this part as long as those of the exercise that fits longest.
 RIVAL = 0.6
 
@@ -132,10 +134,12 @@ def count_repetitions(poses: Poses3D, exercise: str | Exercise, person: int | No
 
 
 def detect_exercise(poses: Poses3D, person: int = 0) -> str | None:
-    """Which exercise of ``rules/exercises.yaml`` a person does, None if it is none of them.
+    """Which exercise of ``rules/exercises.yaml`` a person does throughout a clip, None if it is none of them.
 
     The exercise whose whole repetitions last longest; among those that last nearly as long, the first of the file,
-    which moves more of the body (a squat with bending arms is no curl).
+    which moves more of the body (a squat with bending arms is no curl). Movements of the same form are taken for the
+    exercise: the arm that dribbles a ball curls. A clip in which repetitions are less than a third of the time is of
+    none.
 
     Raises:
         Lift3DError: no frame rate, or no such person.
@@ -144,9 +148,11 @@ def detect_exercise(poses: Poses3D, person: int = 0) -> str | None:
     _people(body, person)
     lasting: dict[str, float] = {}
     for exercise in shipped_exercises().values():
-        if np.isfinite(body.measure(exercise.signal)[:, person]).any():
+        seen = np.isfinite(body.measure(exercise.signal)[:, person]).any(axis=-1).sum() / body.fps
+        if seen:
             found = _count(body, exercise, person)
-            lasting[exercise.id] = sum(item.end_seconds - item.start_seconds for item in found if item.counts)
+            seconds = sum(item.end_seconds - item.start_seconds for item in found if item.counts)
+            lasting[exercise.id] = seconds if seconds >= SHARE * seen else 0.0
     longest = max(lasting.values(), default=0.0)
     return next((name for name, seconds in lasting.items() if 0 < RIVAL * longest <= seconds), None)
 

@@ -7,6 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
+from lift3d.cli.clean_options import (
+    Cleaning,
+    FillGaps,
+    Filter,
+    FootLock,
+    Frames,
+    InPlace,
+    LoopFrames,
+    MarkerNames,
+    People,
+    choose,
+)
 from lift3d.cli.console import counted, report
 from lift3d.cli.inputs import read_motion
 from lift3d.cli.options import AsJson, Format, FrameRate, ImageSize, Layout, Overwrite, parse_image_size, require_new
@@ -23,6 +35,14 @@ def convert(
     fps: FrameRate = None,
     image_size: ImageSize = None,
     format: Format = None,
+    frames: Frames = None,
+    people: People = None,
+    fill_gaps: FillGaps = None,
+    filter: Filter = None,
+    foot_lock: FootLock = False,
+    in_place: InPlace = False,
+    loop: LoopFrames = None,
+    marker_names: MarkerNames = None,
     to: Annotated[
         str | None, typer.Option("--to", metavar="NAME", help="A rig's new format, where its ending leaves it open.")
     ] = None,
@@ -31,7 +51,10 @@ def convert(
     as_json: AsJson = False,
 ) -> None:
     """Turn one motion file or rig file into another."""
+    cleaning = Cleaning(filter, fill_gaps, foot_lock, in_place, loop)
     of_motion = {"--to-skeleton": to_skeleton, "--skeleton": skeleton, "--fps": fps, "--image-size": image_size}
+    of_motion |= {"--frames": frames, "--people": people, "--marker-names": marker_names}
+    of_motion |= dict.fromkeys(cleaning.given, True)
     rig = holds_rig(source, format)
     foreign = of_motion if rig else {"--to": to, "--unit": unit}
     if given := [name for name, value in foreign.items() if value is not None]:
@@ -40,25 +63,35 @@ def convert(
         _convert_rig(source, target, format, to, parse_unit(unit), overwrite, as_json)
         return
     require_new(target, overwrite)
+    from lift3d.poses import Poses3D
+
     motion = read_motion(source, format=format, fps=fps, image_size=parse_image_size(image_size), skeleton=skeleton)
+    motion = choose(motion, frames, people)
     lines = []
     summary: dict[str, Any] = {"input": source}
+    of_poses = cleaning.given + (["--marker-names"] if marker_names is not None else [])
+    if isinstance(motion, Poses3D):
+        motion, steps = cleaning.apply(motion) if cleaning.given else (motion, [])
+        lines += steps
+        summary |= {"steps": steps}
+    elif of_poses:
+        raise typer.BadParameter(f"{source} holds 2D keypoints, and {of_poses[0]} needs 3D poses; lift them first")
     if to_skeleton is not None:
         motion, change = motion.convert(to_skeleton)
         lines.append(change.describe())
         summary |= {"measured": change.measured, "estimated": change.estimated, "missing": change.missing}
+    if isinstance(motion, Poses3D):
+        from lift3d.io.marker_names import rename_markers
+        from lift3d.io.poses3d import write_poses
 
-    from lift3d.poses import Keypoints2D
-
-    if isinstance(motion, Keypoints2D):
+        if marker_names is not None:
+            motion = rename_markers(motion, marker_names)
+        written = write_poses(motion, target, overwrite)
+    else:
         from lift3d.io.keypoint_writers import write_keypoints
 
         write_keypoints(motion, target, overwrite)
         written = [target]
-    else:
-        from lift3d.io.poses3d import write_poses
-
-        written = write_poses(motion, target, overwrite)
     layout = motion.skeleton.name
     summary |= {
         "output": written,

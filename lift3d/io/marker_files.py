@@ -1,10 +1,8 @@
-"""What the marker files, TRC and C3D, share: one person a file, a known frame rate, a world whose Z points up."""
+"""What the marker files, TRC and C3D, share: one person a file, a known frame rate, plain names."""
 
 from __future__ import annotations
 
 from pathlib import Path
-
-import numpy as np
 
 from lift3d.errors import OutputExistsError, ShapeError
 from lift3d.poses import Poses3D
@@ -31,11 +29,3 @@ def person_files(poses: Poses3D, path: Path, overwrite: bool) -> list[Path]:
     if not overwrite and (existing := [str(file) for file in paths if file.exists()]):
         raise OutputExistsError(f"{', '.join(existing)} exists already; choose another name or pass --overwrite")
     return paths
-
-
-def level_world(poses: Poses3D) -> np.ndarray:
-    """Positions (frames, people, joints, 3) with Z up, metres: camera space (y down) as a level camera sees it."""
-    if poses.space == "world":
-        return poses.xyz
-    x, y, z = np.moveaxis(poses.xyz, -1, 0)
-    return np.stack([-z, x, -y], axis=-1)

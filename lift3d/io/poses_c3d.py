@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from lift3d.errors import FileFormatError, MissingDependencyError, ShapeError
+from lift3d.geometry.level import to_level
 from lift3d.io.c3d_file import MOST_COUNTED, C3dFile, read_c3d_file
 from lift3d.io.files import atomic_path
-from lift3d.io.marker_files import check_markers, level_world, person_files
+from lift3d.io.marker_files import check_markers, person_files
 from lift3d.io.poses_record import MAX_CELLS, layout_of, naming
 from lift3d.poses import Poses3D
 
@@ -48,7 +49,7 @@ def write_c3d(poses: Poses3D, path: Path, overwrite: bool = False) -> list[Path]
     if len(poses.skeleton) > MAX_POINTS or any(len(name.encode()) > MAX_NAME for name in poses.skeleton.joints):
         raise ShapeError(f"a C3D holds up to {MAX_POINTS} joints whose names have up to {MAX_NAME} bytes")
     paths = person_files(poses, path, overwrite)
-    points = level_world(poses) * np.float32(MILLIMETRES)
+    points = to_level(poses.xyz, poses.space) * np.float32(MILLIMETRES)
     for person, file in enumerate(paths):
         residuals = np.zeros(points.shape[:1] + points.shape[2:3])
         if poses.sigma is not None:

@@ -19,8 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from lift3d.errors import FileFormatError
+from lift3d.geometry.level import to_level
 from lift3d.io.files import atomic_path
-from lift3d.io.marker_files import check_markers, level_world, person_files
+from lift3d.io.marker_files import check_markers, person_files
 from lift3d.io.poses_record import MAX_CELLS, check_last_line, layout_of, naming, short_text
 from lift3d.poses import Poses3D
 
@@ -41,7 +42,7 @@ def write_trc(poses: Poses3D, path: Path, overwrite: bool = False) -> list[Path]
     """
     check_markers(poses, "TRC")
     paths = person_files(poses, path, overwrite)
-    x, y, z = np.moveaxis(level_world(poses), -1, 0)
+    x, y, z = np.moveaxis(to_level(poses.xyz, poses.space), -1, 0)
     ground = np.stack([y, z, x], axis=-1)
     for person, file in enumerate(paths):
         with atomic_path(file, overwrite) as temporary:

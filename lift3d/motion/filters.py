@@ -24,6 +24,8 @@ MEDIAN_DEVIATION = 0.6745
 # half of them for noise alone.
 HIGHEST_CUTOFF = 0.4
 QUARTER = 0.25
+# In place of a cut-off: find it by residual analysis.
+AUTO = "auto"
 
 
 def butterworth(values: np.ndarray, fps: float, cutoff: float = 6.0, order: int = 4) -> np.ndarray:
@@ -179,7 +181,7 @@ def parameters_of(method: str) -> tuple[str, ...]:
 
 
 def parse_filter(text: str) -> tuple[str, dict[str, Any]]:
-    """``butterworth:6``, ``butterworth:cutoff=6,order=2`` or ``median`` as the arguments of ``filter_poses``.
+    """``butterworth:6``, ``butterworth:auto``, ``butterworth:cutoff=6,order=2`` or ``median`` for ``filter_poses``.
 
     Raises Lift3DError that says what is not understood.
     """
@@ -190,7 +192,8 @@ def parse_filter(text: str) -> tuple[str, dict[str, Any]]:
         name, equals, value = part.rpartition("=")
         name = name.strip() if equals else names[0]
         try:
-            parameters[name] = value.strip() if name == "model" else float(value) if "." in value else int(value)
+            word = name == "model" or (name == "cutoff" and value.strip() == AUTO)
+            parameters[name] = value.strip() if word else float(value) if "." in value else int(value)
         except ValueError as error:
             raise Lift3DError(f"filter {text!r}: {value!r} is not a number") from error
     return method, parameters
@@ -204,9 +207,9 @@ def filter_poses(poses: Poses3D, method: str, **parameters: Any) -> Poses3D:
 
     Args:
         poses: in any layout and space.
-        method: "butterworth" (cutoff, order), "savitzky_golay" (window, degree), "one_euro" (cutoff, beta,
-            speed_cutoff), "kalman" (model, process_noise, and noise where sigma is unknown), "median" (radius) or
-            "hampel" (radius, threshold).
+        method: "butterworth" (cutoff, order; of a cutoff "auto" residual analysis finds one for the clip),
+            "savitzky_golay" (window, degree), "one_euro" (cutoff, beta, speed_cutoff), "kalman" (model, process_noise,
+            and noise where sigma is unknown), "median" (radius) or "hampel" (radius, threshold).
         parameters: of the function of that name.
 
     Raises:
@@ -222,6 +225,9 @@ def filter_poses(poses: Poses3D, method: str, **parameters: Any) -> Poses3D:
         if poses.fps is None:
             raise Lift3DError(f"the {method} filter needs the frame rate, which these poses do not know")
         rate["fps"] = poses.fps
+    automatic = method == "butterworth" and parameters.get("cutoff") == AUTO
+    if automatic:
+        parameters["cutoff"] = round(residual_cutoff(poses.xyz, rate["fps"]), 2)
     changed: dict[str, Any]
     if method == "kalman":
         noise = parameters.get("noise", poses.sigma)
@@ -232,5 +238,5 @@ def filter_poses(poses: Poses3D, method: str, **parameters: Any) -> Poses3D:
     else:
         changed = {"xyz": work(poses.xyz, **rate, **parameters)}
     shown = ", ".join(f"{name} {value}" for name, value in parameters.items())
-    note = f"filtered: {method}" + (f" ({shown})" if shown else "")
+    note = f"filtered: {method}" + (f" ({shown}{' Hz by residual analysis' if automatic else ''})" if shown else "")
     return replace(poses, reprojection_error=None, **changed, provenance=add_step(poses.provenance, note))

@@ -239,12 +239,12 @@ class VideoFile:
 
     @contextmanager
     def _named_errors(self, problem: str) -> Iterator[None]:
-        """What PyAV raises in this block is a FileFormatError."""
+        """What PyAV raises in this block is a FileFormatError; of a damaged list of streams it is an IndexError."""
         import av
 
         try:
             yield
-        except (av.FFmpegError, MemoryError) as error:
+        except (av.FFmpegError, MemoryError, IndexError) as error:
             raise FileFormatError(self.path, problem) from error
 
 

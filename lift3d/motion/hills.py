@@ -105,8 +105,18 @@ def _hill(
     if (min if complete else max)(up, down) < least_travel:
         return []
     travel = height - float(run[start] if rise.seen else run[end])
-    frames = [first + frame for frame in (start, arrival, top, departure, end)]
-    return [Hill(*frames, height, travel, complete)]
+    return [
+        Hill(
+            start=first + start,
+            arrival=first + arrival,
+            highest=first + top,
+            departure=first + departure,
+            end=first + end,
+            height=height,
+            travel=travel,
+            complete=complete,
+        )
+    ]
 
 
 @dataclass(frozen=True)

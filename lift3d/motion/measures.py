@@ -15,6 +15,7 @@ import numpy as np
 from lift3d.errors import Lift3DError
 from lift3d.motion.angle_table import ANGLES, SIDED, Angles
 from lift3d.motion.angles import joint_angles
+from lift3d.motion.body_frames import dot, unit
 from lift3d.motion.filters import butterworth, hampel
 from lift3d.motion.gaps import interpolate_gaps
 from lift3d.poses import Poses3D
@@ -96,7 +97,7 @@ class MeasuredBody:
     def across(self) -> np.ndarray:
         """(frames, people, 3) horizontal unit vectors from the left to the right hip."""
         line = self.joint("right_hip") - self.joint("left_hip")
-        return _unit(line * [1.0, 1.0, 0.0])
+        return unit(line * [1.0, 1.0, 0.0])
 
     @cached_property
     def leg_length(self) -> np.ndarray:
@@ -134,11 +135,6 @@ class Measure:
     compute: Callable[[MeasuredBody], np.ndarray]
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.divide(vectors, length, out=np.full_like(vectors, np.nan), where=length > 0)
-
-
 def _median_seen(lengths: np.ndarray) -> np.ndarray:
     """Lengths (frames, people, sides) -> (people,) median of what is not NaN."""
     people = np.moveaxis(lengths, 1, 0).reshape(lengths.shape[1], -1)
@@ -154,27 +150,23 @@ def _angle(name: str) -> Callable[[MeasuredBody], np.ndarray]:
 
 
 def _degrees_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.asarray(
-        np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), np.einsum("...i,...i->...", a, b)))
-    )
+    return np.asarray(np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), dot(a, b))))
 
 
 def _thigh_slope(body: MeasuredBody) -> np.ndarray:
     thigh = body.sides("hip") - body.sides("knee")
-    return np.degrees(np.arctan2(thigh[..., 2], np.linalg.norm(thigh[..., :2], axis=-1)))
+    return np.asarray(np.degrees(np.arctan2(thigh[..., 2], np.linalg.norm(thigh[..., :2], axis=-1))))
 
 
 def _apart(body: MeasuredBody, joint: str) -> np.ndarray:
     """(frames, people) metres from the left to the right joint, across the body."""
-    return np.asarray(
-        np.einsum("...i,...i->...", body.joint(f"right_{joint}") - body.joint(f"left_{joint}"), body.across)
-    )
+    return np.asarray(dot(body.joint(f"right_{joint}") - body.joint(f"left_{joint}"), body.across))
 
 
 def _knee_spread(body: MeasuredBody) -> np.ndarray:
     knees, ankles = _apart(body, "knee"), _apart(body, "ankle")
     # With the feet closer than this the ratio says nothing.
-    return np.divide(knees, ankles, out=np.full_like(knees, np.nan), where=ankles > 0.2 * body.hip_width)[..., None]
+    return np.asarray((knees / np.where(ankles > 0.2 * body.hip_width, ankles, np.nan))[..., None])
 
 
 def _foot_spread(body: MeasuredBody) -> np.ndarray:
@@ -183,7 +175,7 @@ def _foot_spread(body: MeasuredBody) -> np.ndarray:
 
 def _step_length(body: MeasuredBody) -> np.ndarray:
     forward = np.cross([0.0, 0.0, 1.0], body.across)
-    step = np.einsum("...i,...i->...", body.joint("left_ankle") - body.joint("right_ankle"), forward) / body.leg_length
+    step = dot(body.joint("left_ankle") - body.joint("right_ankle"), forward) / body.leg_length
     return np.stack([step, -step], axis=-1)
 
 
@@ -197,7 +189,7 @@ def _hip_sag(body: MeasuredBody) -> np.ndarray:
     upper, lower = (body.middle(joint) - body.joint("pelvis") for joint in ("shoulder", "ankle"))
     bend = 180 - _degrees_between(upper, lower)
     # The hips sag where they lie below the line from the shoulders to the ankles: then both lie above them in the mean.
-    below = _unit(upper)[..., 2] + _unit(lower)[..., 2] > 0
+    below = unit(upper)[..., 2] + unit(lower)[..., 2] > 0
     return np.where(below, bend, -bend)[..., None]
 
 

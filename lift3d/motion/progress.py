@@ -103,15 +103,15 @@ def progress(
     Raises:
         Lift3DError: fewer than two sessions, or dates mixed with labels.
     """
-    names = list(sessions)
+    names: list[Any] = list(sessions)
     if len(names) < 2:
         raise Lift3DError(f"progress needs two sessions or more, not {len(names)}")
     dated = [isinstance(name, date) for name in names]
     if any(dated) != all(dated):
         raise Lift3DError("name all sessions by dates, or all by labels")
     if all(dated):
-        names.sort()  # type: ignore[type-var]
-    found = [sessions[name] for name in names]  # type: ignore[index]
+        names.sort()
+    found = [dict(sessions)[name] for name in names]
     ranges = [range_of_motion(item) if isinstance(item, Poses3D) else item for item in found]
     norms = ranges[0].norms
     time = np.array(

@@ -7,7 +7,7 @@ gaps, freed of spikes and smoothed (``measures.steady``). A hill counts if the e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,12 @@ SHARE = 1 / 3
 RIVAL = 0.6
 
 SIDES = ("left", "right")
+STATISTICS: dict[str, Callable[[np.ndarray], Any]] = {
+    "minimum": np.min,
+    "maximum": np.max,
+    "mean": np.mean,
+    "range": np.ptp,
+}
 
 
 @dataclass(frozen=True)
@@ -302,4 +308,4 @@ def condition_value(body: MeasuredBody, condition: Condition, item: Repetition) 
         return float("nan")
     if condition.statistic == "change":
         return float(np.abs(part - values[0]).max())
-    return float({"minimum": np.min, "maximum": np.max, "mean": np.mean, "range": np.ptp}[condition.statistic](part))
+    return float(STATISTICS[condition.statistic](part))

@@ -122,9 +122,9 @@ def compare_takes(a: Poses3D, b: Poses3D, person_a: int = 0, person_b: int = 0, 
     """
     first, second = MeasuredBody(a), MeasuredBody(b)
     names = _common(first, second, person_a, person_b)
-    postures = [_postures(first, person_a, names, "first"), _postures(second, person_b, names, "second")]
-    found = warp(*postures, band)
-    spread = _spread(*postures)
+    posture_a, posture_b = _postures(first, person_a, names, "first"), _postures(second, person_b, names, "second")
+    found = warp(posture_a, posture_b, band)
+    spread = _spread(posture_a, posture_b)
     distance = float(np.sqrt(found.costs.mean()))
     similarity = 100 * max(0.0, 1 - distance**2 / spread**2) if spread > LEAST_MOVEMENT else float("nan")
     phase = np.minimum(found.path[:, 0] * PHASES // a.frames, PHASES - 1)
@@ -147,7 +147,7 @@ def _common(first: MeasuredBody, second: MeasuredBody, person_a: int, person_b: 
     for which, body, person in (("first", first, person_a), ("second", second, person_b)):
         if not 0 <= person < body.poses.people:
             raise Lift3DError(f"the {which} take has no person {person}; it has {body.poses.people} (counted from 0)")
-        seen = np.isfinite(body.upright[:, person]).all(axis=-1).any(axis=0)
+        seen = np.asarray(np.isfinite(body.upright[:, person]).all(axis=-1).any(axis=0))
         shown.append({name for name, known in zip(body.poses.skeleton.joints, seen, strict=True) if known})
     names = tuple(name for name in first.poses.skeleton.joints if name in shown[0] & shown[1])
     if not names:

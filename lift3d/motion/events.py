@@ -30,8 +30,8 @@ SPIKE = 0.05
 LEAST_FRAMES = 10
 SIDES = ("left", "right")
 FAST_JOINTS = ("left_wrist", "right_wrist", "left_ankle", "right_ankle")
-# A hand slower than this, in m/s, throws nothing.
-THROW_SPEED = 5.0
+# A hand slower than this, in m/s, throws nothing; a basketball leaves hands of about 3 m/s.
+THROW_SPEED = 2.5
 # In a jump both feet are this high above where they stand, in metres, for so many seconds at least and at most; steps
 # of a run are shorter.
 CLEAR = 0.04
@@ -173,7 +173,7 @@ def peak_speeds(poses: Poses3D, joints: Sequence[str] | None = None) -> list[Pea
 def key_events(poses: Poses3D) -> KeyEvents:
     """The moments of a movement that coaches look at, with the joint angles there.
 
-    - Per side: the greatest speed of wrist and ankle. The faster wrist's is also the release if it is above 5 m/s.
+    - Per side: the greatest speed of wrist and ankle. The faster wrist's is also the release if it is above 2.5 m/s.
     - Every foot strike: where ``contacts.ground_contacts`` begin.
     - Highest and lowest place of the centre of mass.
     - Jumps: both feet clear of the ground for 0.2 to 1.2 s, with take-off and landing; in world space only.

@@ -102,7 +102,7 @@ def test_release_has_the_angles_of_that_moment() -> None:
     # Half of the whole swing, whose size follows from the speed.
     assert release.angles["right_shoulder_flexion"] == pytest.approx(np.degrees(9 / 0.56 / 4), abs=3)
     assert release.angles["right_elbow_flexion"] == pytest.approx(0, abs=1)
-    assert key_events(throw(3.0)).named("release") == []
+    assert key_events(throw(2.0)).named("release") == []
 
 
 @pytest.mark.parametrize("fps", [30.0, 60.0, 200.0])

@@ -14,6 +14,7 @@ import numpy as np
 
 from lift3d.errors import ShapeError, SkeletonError
 from lift3d.geometry.level import from_level, to_level
+from lift3d.motion.contacts import ground_contacts
 from lift3d.motion.gaps import USUAL_FPS, runs
 from lift3d.poses import Poses3D, add_step
 from lift3d.skeletons import Skeleton
@@ -38,8 +39,8 @@ def lock_feet(
 
     Args:
         poses: in any space; with hips, knees and ankles. Where a joint of a leg is missing the leg stays as it is.
-        contacts: (frames, people, 2) bool, whether the left and the right foot stand; found by
-            ``lift3d.motion.contacts`` if None.
+        contacts: (frames, people, 2) bool, whether the left and the right foot stand; found by ``ground_contacts`` if
+            None, which in camera space goes by speed alone.
         blend: seconds over which the correction grows before a contact and fades after it.
         max_drop: metres by which the body may be lowered so that a leg reaches the ground.
 
@@ -48,15 +49,14 @@ def lock_feet(
 
     Raises:
         SkeletonError: the layout has no hips, knees or ankles.
+        Lift3DError: contacts are to be found and the frame rate is unknown.
         ShapeError: contacts of another shape, or a negative blend or drop.
 
     Source: L. Kovar, J. Schreiner, M. Gleicher, "Footskate cleanup for motion capture editing", SCA 2002.
     """
     legs = [_leg(poses.skeleton, side) for side in SIDES]
     if contacts is None:
-        from lift3d.motion.contacts import ground_contacts
-
-        contacts = ground_contacts(poses)
+        contacts = ground_contacts(poses).on
     contacts = np.asarray(contacts, bool)
     if contacts.shape != (poses.frames, poses.people, 2):
         raise ShapeError(f"contacts must be {(poses.frames, poses.people, 2)}, not {contacts.shape}")

@@ -9,6 +9,7 @@ from walkers import ANKLE_HEIGHT, HIP_HEIGHT, SHIN, THIGH, bone_lengths, set_leg
 from lift3d.errors import ShapeError, SkeletonError
 from lift3d.geometry.level import from_level
 from lift3d.joint_names import custom_skeleton
+from lift3d.motion.contacts import footskate, ground_contacts
 from lift3d.motion.foot_lock import MAX_DROP, lock_feet
 from lift3d.motion.gaps import runs
 from lift3d.poses import Poses3D
@@ -34,6 +35,17 @@ def test_sliding_ends_and_bones_keep_their_length(body: str) -> None:
     if body == "body25b":
         assert slides(locked, standing, "big_toe").max() < 1e-5
     assert "held" in locked.provenance["steps"][-1]
+
+
+def test_footskate_falls_to_nothing() -> None:
+    """By the measure of ``contacts``, with the contacts that it finds itself."""
+    poses, standing = walker(slide=0.05)
+    contacts = ground_contacts(poses)
+    assert (contacts.on == standing).mean() > 0.9
+    before, after = footskate(poses, contacts), footskate(lock_feet(poses), contacts)
+    assert before.slide[0] > 1.2
+    assert after.slide[0] < 0.01
+    assert after.frames[0] == before.frames[0]
 
 
 def test_a_foot_that_does_not_slide_stays() -> None:

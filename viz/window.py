@@ -1,0 +1,238 @@
+"""The viewer: one window in which a clip is played and looked at from all sides."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lift3d.errors import Lift3DError
+from lift3d.io.files import atomic_path
+from lift3d.viz.keys import press
+from lift3d.viz.live_scene import LiveScene
+from lift3d.viz.look import PARTS, body_parts
+from lift3d.viz.meshes import import_open3d
+from lift3d.viz.panel import Bar, Panel, help_widget
+from lift3d.viz.player import Player
+from lift3d.viz.stage import Stage
+from lift3d.viz.window_probe import require_window
+
+SIZE = 1280, 800
+# Widths in letters.
+PANEL_WIDTH = 15
+WHITE = np.array([1.0, 1.0, 1.0, 1.0], np.float32)
+
+
+def open_window(stage: Stage, title: str = "lift3d", folder: Path | None = None) -> None:
+    """Show a clip in a window, and return when it is closed.
+
+    Args:
+        stage: the clip and all that is drawn of it.
+        title: the window's title, and the beginning of saved pictures' names.
+        folder: where pictures are saved; the current folder by default.
+
+    Raises:
+        MissingDependencyError: Open3D is not there.
+        Lift3DError: no window can be opened on this computer.
+    """
+    require_window()
+    application = import_open3d().visualization.gui.Application.instance
+    application.initialize()
+    viewer = Viewer(stage, title, folder or Path.cwd())
+    application.run()
+    del viewer  # it had to live as long as its window
+
+
+def player_of(stage: Stage) -> Player:
+    """The state in which a stage's viewer starts: paused at the first frame, seen from the front.
+
+    Where cameras stand around the people all of it is seen.
+    """
+    viewpoints = stage.viewpoints
+    cameras = [name for name, viewpoint in viewpoints.items() if viewpoint.camera is not None]
+    first = "overview" if len(cameras) > 1 else "front"
+    names = sorted(viewpoints, key=lambda name: name != first)
+    there = set(body_parts(stage.clip.skeleton))
+    return Player(stage.frames, stage.fps, stage.people, [p for p in PARTS if p in there], names, cameras, stage.look)
+
+
+class Viewer:
+    """The window: it passes keys to the player, and draws what the player says.
+
+    Args:
+        stage, title, folder: those of ``open_window``.
+    """
+
+    def __init__(self, stage: Stage, title: str, folder: Path) -> None:
+        o3d = import_open3d()
+        gui, rendering = o3d.visualization.gui, o3d.visualization.rendering
+        self.gui, self.o3d = gui, o3d
+        self.stage, self.title, self.folder = stage, title, folder
+        self.player = player_of(stage)
+        self.notice = "? shows the keys"
+        self.window = gui.Application.instance.create_window(title, *SIZE)
+        em = self.window.theme.font_size
+        self.widget = gui.SceneWidget()
+        self.widget.scene = rendering.Open3DScene(self.window.renderer)
+        self.widget.set_view_controls(gui.SceneWidget.Controls.ROTATE_CAMERA)
+        light(self.widget.scene)
+        self.live = LiveScene(self.widget, self.window.scaling)
+        self.bar = Bar(self.player, self._changed, em)
+        self.panel = Panel(self.player, self._changed, em, stage)
+        self.help = help_widget(em)
+        for part in (self.widget, self.panel.widget, self.bar.widget, self.help):
+            self.window.add_child(part)
+        # What is on the screen: looked at by _changed to touch only what differs.
+        self.drawn: tuple[Any, ...] = ()
+        self.seen_from: tuple[str | None, float] | None = None
+        self.followed: tuple[int | None, np.ndarray | None] = (None, None)
+        self.backdrop: Any = None
+        self.window.set_on_layout(self._lay_out)
+        self.window.set_on_key(self._key)
+        self.window.set_on_tick_event(self._tick)
+        self.widget.set_on_mouse(self._mouse)
+        self.clock = time.perf_counter()
+        self._changed()
+
+    def _tick(self) -> bool:
+        """Let the time pass since the last tick; returns whether something new is to be shown."""
+        now = time.perf_counter()
+        elapsed, self.clock = now - self.clock, now
+        if not self.player.playing:
+            return False
+        before = self.player.frame
+        self.player.advance(elapsed)
+        if self.player.frame == before and self.player.playing:
+            return False
+        self._changed()
+        return True
+
+    def _key(self, event: Any) -> bool:
+        if event.type != self.gui.KeyEvent.DOWN:
+            return False
+        known = press(self.player, _key_name(event.key))
+        if known:
+            self._changed()
+        return known
+
+    def _mouse(self, event: Any) -> Any:
+        kinds = self.gui.MouseEvent.Type
+        if event.type in (kinds.DRAG, kinds.WHEEL) and self.player.viewpoint is not None:
+            self.player.viewpoint = None
+            self.seen_from = (None, 0.0)
+            self._changed()
+        return self.gui.SceneWidget.EventCallbackResult.IGNORED
+
+    def _changed(self) -> None:
+        """Show the player's state."""
+        player = self.player
+        if player.closed:
+            self.window.close()
+            return
+        if self.stage.look != player.look:
+            self.stage.look = player.look
+        if self.backdrop is not self.stage.backdrop:
+            self.backdrop = self.stage.backdrop
+            self.live.draw_backdrop(self.backdrop)
+        wanted = (player.frame, player.look, player.through)
+        if wanted != self.drawn:
+            through = self.stage.viewpoints[player.through].camera if player.through else None
+            self.live.draw(self.stage.drawing(player.frame, through.name if through else None))
+            self.drawn = wanted
+        self._take_viewpoint()
+        self._follow()
+        self.bar.show(self.notice)
+        self.panel.show()
+        if (self.help.visible, self.panel.widget.visible) != (player.help, player.panel):
+            self.help.visible, self.panel.widget.visible = player.help, player.panel
+            self.window.set_needs_layout()
+        if player.picture:
+            player.picture = False
+            self._save_picture()
+        self.widget.force_redraw()
+        self.window.post_redraw()
+
+    def _lay_out(self, context: Any) -> None:
+        gui, area = self.gui, self.window.content_rect
+        em = self.window.theme.font_size
+        unlimited = gui.Widget.Constraints()
+        below = self.bar.widget.calc_preferred_size(context, unlimited).height
+        beside = PANEL_WIDTH * em if self.player.panel else 0
+        height = area.height - below
+        self.widget.frame = gui.Rect(area.x, area.y, area.width - beside, height)
+        self.panel.widget.frame = gui.Rect(area.get_right() - beside, area.y, beside, height)
+        self.bar.widget.frame = gui.Rect(area.x, area.get_bottom() - below, area.width, below)
+        size = self.help.calc_preferred_size(context, unlimited)
+        self.help.frame = gui.Rect(area.x + em, area.y + em, size.width, min(size.height, height - 2 * em))
+        self._take_viewpoint()
+
+    def _take_viewpoint(self) -> None:
+        """Look from where the player says, if that or the window's shape has changed."""
+        frame = self.widget.frame
+        if frame.width < 1 or frame.height < 1 or self.player.viewpoint is None:
+            return
+        wanted = (self.player.viewpoint, frame.width / frame.height)
+        if wanted == self.seen_from:
+            return
+        self.seen_from = wanted
+        viewpoint = self.stage.viewpoints_for(wanted[1])[wanted[0]]
+        bounds = self.widget.scene.bounding_box
+        if viewpoint.camera is None:
+            self.widget.setup_camera(viewpoint.field_of_view, bounds, np.float32(viewpoint.target))
+            self.widget.look_at(*(np.float32(v) for v in (viewpoint.target, viewpoint.eye, viewpoint.up)))
+        else:
+            extrinsics = np.eye(4)
+            extrinsics[:3, :3], extrinsics[:3, 3] = viewpoint.extrinsics()
+            intrinsics = viewpoint.intrinsics(frame.width, frame.height)
+            self.widget.setup_camera(intrinsics, extrinsics, frame.width, frame.height, bounds)
+            self.widget.center_of_rotation = np.float32(viewpoint.target)
+        self.followed = (None, None)
+
+    def _follow(self) -> None:
+        """Move along with the person who is followed, as far as that one has gone since the last frame."""
+        person = self.player.follow
+        if person is None:
+            self.followed = (None, None)
+            return
+        place = self.stage.middle(self.player.frame, person)
+        last = self.followed[1] if self.followed[0] == person else None
+        if last is None:
+            last = self.widget.center_of_rotation
+        self.followed = (person, place)
+        pose = self.widget.scene.camera.get_model_matrix()
+        eye, back, up = pose[:3, 3], pose[:3, 2], pose[:3, 1]
+        distance = float(np.linalg.norm(self.widget.center_of_rotation - eye))
+        moved = np.float32(place - last)
+        self.widget.look_at(eye + moved - distance * back, eye + moved, up)
+
+    def _save_picture(self) -> None:
+        path = self.folder / f"{self.title}-{self.player.frame:06d}.png"
+        copies = 1
+        while path.exists():
+            copies += 1
+            path = self.folder / f"{self.title}-{self.player.frame:06d}-{copies}.png"
+
+        def write(image: Any) -> None:
+            try:
+                with atomic_path(path) as temporary:
+                    self.o3d.io.write_image(str(temporary), image)
+                self.notice = f"saved {path.name}"
+            except (Lift3DError, OSError) as error:
+                self.notice = str(error)
+            self.bar.show(self.notice)
+            self.window.post_redraw()
+
+        self.widget.scene.scene.render_to_image(write)
+
+
+def light(scene: Any) -> None:
+    """White ground, soft light, no shadows: colours are those of the palette as nearly as shading allows."""
+    scene.set_background(WHITE)
+
+
+def _key_name(key: Any) -> str:
+    """The name of a key, "" of one without a name."""
+    name = getattr(key, "name", None)
+    return name if isinstance(name, str) else ""

@@ -88,13 +88,14 @@ class RealCamera extends Eye {
     });
   }
 
-  // The picture nearest in time to a frame of the original clip, null if there is none or it is not decoded yet.
+  // The picture nearest in time to a frame of the original clip, with its own frame's number; null if there is none or
+  // it is not decoded yet.
   picture(frame) {
     let best = null;
     for (const item of this.images) {
       if (!best || Math.abs(item.frame - frame) < Math.abs(best.frame - frame)) best = item;
     }
-    return best && best.image.complete && best.image.naturalWidth ? best.image : null;
+    return best && best.image.complete && best.image.naturalWidth ? best : null;
   }
 
   aim(width, height) {

@@ -46,8 +46,10 @@
     find('plot-box').hidden = !plot || !shown.plot;
     if (stage) {
       stage.resize();
-      const { square, errors } = stage.draw(frame, shown, theme);
-      find('grid-label').textContent = square === null ? '' : `one square is ${square} m`;
+      const { square, errors, picture } = stage.draw(frame, shown, theme);
+      const words = square === null ? [] : [`one square is ${square} m`];
+      if (picture) words.push(`picture of frame ${picture.frame}`);
+      find('stage-label').textContent = words.join(' · ');
       showLegend(errors, stage.comparison, theme);
       through.value = clip.cameras.indexOf(stage.eye);
     }

@@ -66,9 +66,9 @@ function showLegend(errors, comparison, theme) {
   find('legend-bar').style.background = `linear-gradient(90deg, ${comparison.scale[theme.mode].join(',')})`;
   const limit = comparison.limit * 1000;
   find('legend-half').textContent = limit / 2;
-  find('legend-limit').textContent = `${limit} mm and more`;
+  find('legend-limit').textContent = `≥ ${limit} mm`;
   const joints = `${errors.count} joint${errors.count === 1 ? '' : 's'}`;
   find('legend-mean').textContent = errors.count
-    ? `mean of ${joints} now: ${(errors.mean * 1000).toFixed(0)} mm`
+    ? `mean of ${joints}: ${(errors.mean * 1000).toFixed(0)} mm`
     : 'no joint of both in this frame';
 }

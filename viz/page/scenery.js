@@ -3,6 +3,8 @@
 const GRID_STEPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50];
 // A picture in space is drawn as so many pieces a side, each without perspective.
 const PIECES = 4;
+// A camera is drawn from this part of the distance to the people on.
+const NEAREST = 0.4;
 
 class Scenery {
   constructor(pen, clip) {
@@ -88,14 +90,15 @@ class Scenery {
   }
 
   // The cameras as pyramids, with the picture nearest in time in each and the name above; the farthest first.
-  drawCameras(eye, frame, theme, withPictures) {
+  drawCameras(eye, frame, distance, theme, withPictures) {
     const { pen } = this;
     this.labels = [];
-    const seen = this.clip.cameras.filter((camera) => camera !== eye);
-    const far = new Map(seen.map((camera) => [camera, eye.local(camera.place)[2]]));
+    const far = new Map(this.clip.cameras.map((camera) => [camera, eye.local(camera.place)[2]]));
+    // One that stands right before the viewer is left out.
+    const seen = this.clip.cameras.filter((camera) => camera !== eye && far.get(camera) > NEAREST * distance);
     for (const camera of seen.sort((a, b) => far.get(b) - far.get(a))) {
-      const image = withPictures ? camera.picture(frame) : null;
-      if (image) this.drawPicture(eye, camera, image);
+      const picture = withPictures ? camera.picture(frame) : null;
+      if (picture) this.drawPicture(eye, camera, picture.image);
       const corners = [[0, 0], [1, 0], [1, 1], [0, 1]].map(([x, y]) => camera.at(x, y, camera.depth));
       pen.strokeStyle = theme.faint;
       pen.lineWidth = 1.5 * theme.ratio;
@@ -157,7 +160,6 @@ class Scenery {
         this.drawTriangle(image, [j * w, i * h], [w, h], opposite, q, r, [q, s, r]);
       }
     }
-    pen.globalAlpha = 1;
   }
 
   // The part of an image from `from`, `size` large, so that its upper left corner is at p, the next at q and r.
@@ -176,7 +178,7 @@ class Scenery {
     pen.transform(
       (q.x - p.x) / size[0], (q.y - p.y) / size[0], (r.x - p.x) / size[1], (r.y - p.y) / size[1], p.x, p.y,
     );
-    pen.drawImage(image, from[0], from[1], size[0], size[1], 0, 0, size[0], size[1]);
+    pen.drawImage(image, -from[0], -from[1]); // all of it: cut to the piece, its edges would shine through
     pen.restore();
   }
 }

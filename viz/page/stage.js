@@ -63,8 +63,7 @@ class Stage {
     this.wideCentre = middleOf();
     const from = (place) => Math.hypot(...place.map((value, k) => value - this.wideCentre[k]));
     this.wideRadius = Math.max(this.radius, ...cameras.map((camera) => from(camera.place) + camera.depth));
-    const named = TRAILING.map((joint) => poses.joints.indexOf(joint)).filter((joint) => joint >= 0);
-    this.trailing = named;
+    this.trailing = TRAILING.map((joint) => poses.joints.indexOf(joint)).filter((joint) => joint >= 0);
   }
 
   look(name) {
@@ -125,17 +124,18 @@ class Stage {
     this.eye.aim(this.canvas.width, this.canvas.height);
   }
 
-  // Draws a frame. Returns the size of a square of the floor, and the distances from truth if they are coloured.
+  // Draws a frame. Returns the size of a square of the floor, the distances from truth if they are coloured, and the
+  // picture behind it all.
   draw(frame, shown, theme) {
     const { pen, clip, eye, scenery, painter } = this;
     const { poses, truth, people, floor } = clip;
     this.aim(frame);
-    this.drawBack(frame, shown, theme);
+    const picture = this.drawBack(frame, shown, theme);
     pen.lineCap = pen.lineJoin = 'round';
     const [target, distance] =
       eye === this.orbit ? [eye.target, eye.distance] : [this.centre, Math.max(0.5, eye.local(this.centre)[2])];
     const square = scenery.drawFloor(eye, target, distance, theme);
-    scenery.drawCameras(eye, frame * clip.step, theme, shown.pictures);
+    scenery.drawCameras(eye, frame * clip.step, distance, theme, shown.pictures && eye === this.orbit);
     const errors = this.comparison && shown.errors && shown.truth ? this.comparison.measure(frame, shown) : null;
     if (truth && shown.truth) {
       const grey = clip.truthColours[theme.mode].middle;
@@ -163,7 +163,7 @@ class Stage {
       const colours = people[person].colours[theme.mode];
       if (shown.person(person)) painter.drawErrorBars(eye, poses, frame, person, shown, colours, theme);
     }
-    return { square, errors };
+    return { square, errors, picture };
   }
 
   // The person whom one of truth belongs to, -1 for nobody.
@@ -179,17 +179,18 @@ class Stage {
     sky.addColorStop(1, theme.ground);
     pen.fillStyle = sky;
     pen.fillRect(0, 0, canvas.width, canvas.height);
-    if (eye === this.orbit) return;
+    if (eye === this.orbit) return null;
     const box = [eye.left, eye.top, eye.size[0] * eye.fit, eye.size[1] * eye.fit];
     const picture = shown.pictures ? eye.picture(frame * this.clip.step) : null;
     if (picture) {
       pen.globalAlpha = 0.8;
-      pen.drawImage(picture, ...box);
+      pen.drawImage(picture.image, ...box);
       pen.globalAlpha = 1;
     }
     pen.strokeStyle = theme.grid;
     pen.lineWidth = theme.ratio;
     pen.strokeRect(...box);
+    return picture;
   }
 
   // Where the hands and feet were in the last second.

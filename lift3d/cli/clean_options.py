@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,6 @@ from lift3d.errors import Lift3DError
 if TYPE_CHECKING:
     from lift3d.poses import Keypoints2D, Poses3D
 
-Motion = TypeVar("Motion", "Keypoints2D", "Poses3D")
 Filter = Annotated[
     str | None,
     typer.Option(
@@ -94,7 +93,7 @@ def parse_frames(text: str, option: str = "--frames") -> slice:
     return slice(first, None if last is None else last + 1)
 
 
-def choose(motion: Motion, frames: str | None, people: str | None) -> Motion:
+def choose(motion: Keypoints2D | Poses3D, frames: str | None, people: str | None) -> Keypoints2D | Poses3D:
     """The frames and people that ``--frames`` and ``--people`` name.
 
     Raises Lift3DError if there is no such frame or person.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,7 @@ def _array(dataset: xarray.Dataset, name: str, path: Path) -> np.ndarray:
     variable = dataset[name]
     needed = DIMENSIONS[: {"position": 4, "covariance": 5}.get(name, 3)]
     if variable.dtype.kind not in "fiu" or set(variable.dims) != set(needed):
-        problem = f"expected numbers over {', '.join(needed)}, found {variable.dtype} over {', '.join(variable.dims)}"
+        problem = f"expected numbers over {', '.join(needed)}, found {variable.dtype} over {', '.join(map(str, variable.dims))}"
         raise FileFormatError(path, problem, name)
     return np.asarray(variable.transpose(*needed).values)
 
@@ -119,8 +120,5 @@ def _rate(dataset: xarray.Dataset) -> float | None:
 
 
 def _require_libraries() -> None:
-    try:
-        import h5netcdf  # noqa: F401
-        import xarray  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError("NetCDF needs xarray and h5netcdf: pip install 'lift3d[export]'") from error
+    if any(find_spec(name) is None for name in ("xarray", "h5netcdf")):
+        raise MissingDependencyError("NetCDF needs xarray and h5netcdf: pip install 'lift3d[export]'")

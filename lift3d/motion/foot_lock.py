@@ -14,12 +14,14 @@ import numpy as np
 
 from lift3d.errors import ShapeError, SkeletonError
 from lift3d.geometry.level import from_level, to_level
-from lift3d.motion.contacts import ground_contacts
+from lift3d.motion.contacts import SPEEDS, ground_contacts
 from lift3d.motion.gaps import USUAL_FPS, runs
 from lift3d.poses import Poses3D, add_step
 from lift3d.skeletons import Skeleton
 
 SIDES = ("left", "right")
+# Feet are held while they are slower than this, in metres a second: while they land and leave they move in truth.
+SETTLED = SPEEDS[0]
 # Seconds over which a foot comes to its place before a contact and leaves it behind.
 BLEND = 0.15
 # Metres by which the body may sink so that a leg reaches, and the part of its length to which a leg may stretch.
@@ -34,13 +36,14 @@ def lock_feet(
 ) -> Poses3D:
     """Hold each foot in one place for as long as it is on the ground.
 
-    Of each contact the joint of the foot that moves least is held, at its mean place, and the foot follows it without
-    turning: a heel may rise over planted toes.
+    From frame to frame the joint of the foot that moves least over the ground is held and the foot follows it without
+    turning, so that it may roll from the heel to the toes. Heights stay as they are. The foot is held where it is for
+    most of the contact.
 
     Args:
         poses: in any space; with hips, knees and ankles. Where a joint of a leg is missing the leg stays as it is.
-        contacts: (frames, people, 2) bool, whether the left and the right foot stand; found by ``ground_contacts`` if
-            None, which in camera space goes by speed alone.
+        contacts: (frames, people, 2) bool, when the left and the right foot are held; if None, in the contacts of
+            ``ground_contacts`` (in camera space by speed alone) but for their beginnings and ends at over 0.35 m/s.
         blend: seconds over which the correction grows before a contact and fades after it.
         max_drop: metres by which the body may be lowered so that a leg reaches the ground.
 
@@ -56,7 +59,8 @@ def lock_feet(
     """
     legs = [_leg(poses.skeleton, side) for side in SIDES]
     if contacts is None:
-        contacts = ground_contacts(poses).on
+        found = ground_contacts(poses)
+        contacts = found.on & (found.speed < SETTLED)
     contacts = np.asarray(contacts, bool)
     if contacts.shape != (poses.frames, poses.people, 2):
         raise ShapeError(f"contacts must be {(poses.frames, poses.people, 2)}, not {contacts.shape}")
@@ -94,7 +98,7 @@ def _leg(skeleton: Skeleton, side: str) -> list[int]:
 
 
 def _offsets(foot: np.ndarray, standing: np.ndarray, blend: int) -> np.ndarray:
-    """By how much the foot (frames, joints, 3) moves, (frames, 3): to its place in contacts, fading outside them."""
+    """By how much the foot (frames, joints, 3) is moved, (frames, 3): held in contacts, fading outside them."""
     offsets = np.zeros((len(foot), 3))
     contacts: list[tuple[int, int, np.ndarray]] = []
     for start, stop in runs(standing):
@@ -114,18 +118,19 @@ def _offsets(foot: np.ndarray, standing: np.ndarray, blend: int) -> np.ndarray:
 
 
 def _held(foot: np.ndarray) -> np.ndarray | None:
-    """How far (frames, 3) the joint of the foot that moves least is from its mean place; None if no joint is seen."""
-    seen = np.isfinite(foot[..., 0])
-    steady = np.flatnonzero(seen.any(axis=0))
-    if not len(steady):
+    """What takes the slide out of a contact (frames, 3), its median 0; None if nothing of the foot is seen.
+
+    From each frame to the next the foot slides as the joint of it that moves least over the ground.
+    """
+    steps = np.diff(foot[..., :2], axis=0)
+    way = np.linalg.norm(steps, axis=-1)
+    if not np.isfinite(foot[..., 0]).any():
         return None
-    spread = [foot[seen[:, joint], joint].std(axis=0)[:2] for joint in steady]
-    # A joint that is missing for a while cannot hold the foot meanwhile: those that are seen most come first.
-    most = seen[:, steady].sum(axis=0)
-    best = steady[np.lexsort((np.linalg.norm(spread, axis=1), -most))[0]]
-    frames = np.flatnonzero(seen[:, best])
-    away = foot[frames, best].mean(axis=0) - foot[frames, best]
-    return np.stack([np.interp(np.arange(len(foot)), frames, axis) for axis in away.T], axis=1)
+    least = np.argmin(np.where(np.isfinite(way), way, np.inf), axis=1)
+    slide = np.nan_to_num(np.take_along_axis(steps, least[:, None, None], axis=1)[:, 0])
+    held = np.zeros((len(foot), 3))
+    held[1:, :2] = -np.cumsum(slide, axis=0)
+    return np.asarray(held - np.median(held, axis=0))
 
 
 def _fade(distance: np.ndarray, length: int) -> np.ndarray:

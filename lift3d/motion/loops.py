@@ -65,7 +65,10 @@ def find_loop(poses: Poses3D, shortest: float = SHORTEST, blend: float = BLEND) 
     if step > 1:
         near = np.arange(-step, step + 1)
         start, stop = _best(
-            features, *(np.unique(np.clip(frame + near, lead, stops[-1])) for frame in (start, stop)), least
+            features,
+            np.unique(np.clip(start + near, lead, stops[-1])),
+            np.unique(np.clip(stop + near, lead, stops[-1])),
+            least,
         )
     count = features.shape[1] // 6
     return Loop(int(start), int(stop), float(np.sqrt(((features[start] - features[stop]) ** 2).sum() / count)))

@@ -33,7 +33,8 @@ def root_position(level: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """
     for joints in ROOTS:
         if all(joint in skeleton.joints for joint in joints):
-            return _filled(level[:, :, [skeleton.joints.index(joint) for joint in joints]].mean(axis=2))
+            places = [skeleton.joints.index(joint) for joint in joints]
+            return _filled(np.asarray(level[:, :, places].mean(axis=2)))
     raise SkeletonError(
         f"the root of a body is its pelvis, hips, neck or shoulders; {skeleton.name!r} has none of them"
     )

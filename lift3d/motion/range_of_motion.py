@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -143,8 +143,6 @@ def angle_noise(residual: np.ndarray) -> float:
 
 def _beside(item: JointRange, ranges: dict[tuple[int, str], float]) -> JointRange:
     """The range with its difference from the other side's."""
-    from dataclasses import replace
-
     if not item.side:
         return item
     other = ("right" if item.side == "left" else "left") + item.angle.removeprefix(item.side)

@@ -21,14 +21,15 @@ def fitted(points: np.ndarray, into: np.ndarray, up: np.ndarray, aspect: float) 
     right = right / np.linalg.norm(right)
     axes = np.stack([right, np.cross(right, into), into])
     local = points @ axes.T
+    half = np.tan(np.radians(Viewpoint.field_of_view) / 2) * np.array([aspect, 1.0])
     centre = (local.min(axis=0) + local.max(axis=0)) / 2
-    local = local - centre
-    half = np.tan(np.radians(Viewpoint.field_of_view) / 2) * FILLED
-    distance = max(
-        LEAST_DISTANCE,
-        float((np.abs(local[:, 0]) / (half * aspect) - local[:, 2]).max()),
-        float((np.abs(local[:, 1]) / half - local[:, 2]).max()),
-    )
+    for _ in range(4):
+        # Near things look larger: the middle of the image is not the middle in space, and is found in a few steps.
+        from_centre = local - centre
+        need = np.abs(from_centre[:, :2]) / (half * FILLED) - from_centre[:, 2:]
+        distance = max(LEAST_DISTANCE, float(need.max()))
+        seen = from_centre[:, :2] / (from_centre[:, 2:] + distance)
+        centre[:2] += distance * (seen.min(axis=0) + seen.max(axis=0)) / 2
     target = centre @ axes
     return Viewpoint(target - distance * into, target, up)
 

@@ -1,0 +1,164 @@
+"""Frames drawn by Open3D without a window: its ``OffscreenRenderer`` (Filament on Vulkan).
+
+Light and shade are computed into the meshes' colours and the renderer's own light, shadows and tone mapping stay off:
+so colours are the palette's own on every machine, and a software driver is several times faster.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from lift3d.viz.captions import draw_labels
+from lift3d.viz.drawing import Drawing, Lines
+from lift3d.viz.meshes import (
+    body_mesh,
+    ellipsoid_mesh,
+    import_open3d,
+    open3d_lines,
+    open3d_material,
+    open3d_mesh,
+    open3d_picture,
+    shaded,
+)
+from lift3d.viz.viewpoint import Viewpoint
+
+NEAR = 0.05
+ELLIPSOID_ALPHA = 0.3
+# From where the light falls, in the viewer's axes: right, down, forward.
+LIGHT = np.array([-0.45, -0.65, -0.61])
+
+
+class Open3DFrames:
+    """A renderer by Open3D; ask ``lift3d.viz.open3d_probe`` first, for where there is no driver it ends the process.
+
+    Args:
+        size: (width, height) of the frames in pixels.
+        transparent: whether frames have an alpha channel and no background; each is then drawn twice.
+        quiet: whether what the driver says about its start is kept off the terminal.
+
+    Raises:
+        MissingDependencyError: Open3D is not installed.
+    """
+
+    name = "Open3D"
+
+    def __init__(self, size: tuple[int, int], transparent: bool = False, quiet: bool = True) -> None:
+        o3d = import_open3d()
+        self.size = size
+        self.transparent = transparent
+        with silenced() if quiet else nullcontext():
+            self._renderer = o3d.visualization.rendering.OffscreenRenderer(*size)
+        self._scene = self._renderer.scene
+        view = self._scene.view
+        view.set_post_processing(False)
+        view.set_ambient_occlusion(False)
+        view.set_shadowing(False)
+        self._scene.set_background([1.0, 1.0, 1.0, 1.0])
+        self._backdrop: Drawing | None = None
+        self._moving: list[str] = []
+        self._solid = open3d_material("defaultUnlit")
+
+    def draw(self, backdrop: Drawing, drawing: Drawing, viewpoint: Viewpoint) -> np.ndarray:
+        """One frame, (height, width, 3) uint8, or 4 with transparency."""
+        if backdrop is not self._backdrop:
+            for i in range(len(self._backdrop.lines) if self._backdrop else 0):
+                self._remove(f"backdrop {i}")
+            for i, lines in enumerate(backdrop.lines):
+                self._add_lines(f"backdrop {i}", lines)
+            self._backdrop = backdrop
+        for name in self._moving:
+            self._remove(name)
+        R, t = viewpoint.extrinsics()
+        self._moving = self._add_moving(drawing, R.T @ LIGHT)
+        self._look_from(viewpoint, R, t)
+        image = self._transparent() if self.transparent else self._render()
+        draw_labels(image, backdrop.labels + drawing.labels, viewpoint)
+        return image
+
+    def _add_moving(self, drawing: Drawing, light: np.ndarray) -> list[str]:
+        names = []
+        if len(drawing.spheres.radii) or len(drawing.cylinders.radii):
+            mesh = shaded(body_mesh(drawing.spheres, drawing.cylinders), light)
+            self._scene.add_geometry("bodies", open3d_mesh(mesh), self._solid)
+            names.append("bodies")
+        if len(drawing.ellipsoids.centres):
+            mesh = shaded(ellipsoid_mesh(drawing.ellipsoids), light)
+            self._scene.add_geometry("ellipsoids", open3d_mesh(mesh), self._solid)
+            names.append("ellipsoids")
+        for i, lines in enumerate(drawing.lines):
+            self._add_lines(f"lines {i}", lines)
+            names.append(f"lines {i}")
+        image = import_open3d().geometry.Image
+        for i, picture in enumerate(drawing.pictures):
+            if np.isfinite(picture.corners).all():
+                texture = image(np.ascontiguousarray(picture.image))
+                material = open3d_material("defaultUnlit", albedo_img=texture)
+                self._scene.add_geometry(f"picture {i}", open3d_picture(picture), material)
+                names.append(f"picture {i}")
+        return names
+
+    def _add_lines(self, name: str, lines: Lines) -> None:
+        made = open3d_lines(lines)
+        if made is not None:
+            width = lines.width * self.size[1] / 720
+            self._scene.add_geometry(name, made, open3d_material("unlitLine", line_width=width))
+
+    def _remove(self, name: str) -> None:
+        if self._scene.has_geometry(name):
+            self._scene.remove_geometry(name)
+
+    def _look_from(self, viewpoint: Viewpoint, R: np.ndarray, t: np.ndarray) -> None:
+        width, height = self.size
+        camera: Any = self._scene.camera
+        box = self._scene.bounding_box
+        corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
+        depths = (box.min_bound + corners * (box.max_bound - box.min_bound)) @ R[2] + t[2]
+        far = max(10.0, 1.1 * float(depths.max()))
+        camera.set_projection(viewpoint.intrinsics(width, height), NEAR, far, float(width), float(height))
+        eye = -R.T @ t
+        camera.look_at(eye + R[2], eye, -R[1])
+
+    def _render(self) -> np.ndarray:
+        """The scene on its background; error bars lie thinly over the picture without them, joints shine through."""
+        if not self._scene.has_geometry("ellipsoids"):
+            return np.array(self._renderer.render_to_image())[..., :3]
+        layers = []
+        for shown in (False, True):
+            self._scene.show_geometry("ellipsoids", shown)
+            layers.append(np.array(self._renderer.render_to_image())[..., :3].astype(np.float32))
+        return np.round(layers[0] + ELLIPSOID_ALPHA * (layers[1] - layers[0])).astype(np.uint8)
+
+    def _transparent(self) -> np.ndarray:
+        """What lies over white and over black tells how much of the background shines through."""
+        over = []
+        for shade in (1.0, 0.0):
+            self._scene.set_background([shade, shade, shade, 1.0])
+            over.append(self._render().astype(np.float32))
+        alpha = 255 - (over[0] - over[1]).mean(axis=-1, keepdims=True)
+        colours = 255 * over[1] / np.maximum(alpha, 1)
+        return np.round(np.clip(np.concatenate([colours, alpha], axis=-1), 0, 255)).astype(np.uint8)
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Keep what a library in C++ says about its start off the terminal, where a command's own output belongs."""
+    import sys
+
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        for number, original in zip((1, 2), kept, strict=True):
+            os.dup2(original, number)
+            os.close(original)
+        os.close(nowhere)

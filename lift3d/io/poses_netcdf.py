@@ -106,8 +106,8 @@ def _array(dataset: xarray.Dataset, name: str, path: Path) -> np.ndarray:
     variable = dataset[name]
     needed = DIMENSIONS[: {"position": 4, "covariance": 5}.get(name, 3)]
     if variable.dtype.kind not in "fiu" or set(variable.dims) != set(needed):
-        problem = f"expected numbers over {', '.join(needed)}, found {variable.dtype} over {', '.join(map(str, variable.dims))}"
-        raise FileFormatError(path, problem, name)
+        found = f"{variable.dtype} over {', '.join(map(str, variable.dims))}"
+        raise FileFormatError(path, f"expected numbers over {', '.join(needed)}, found {found}", name)
     return np.asarray(variable.transpose(*needed).values)
 
 

@@ -14,19 +14,22 @@ import numpy as np
 
 from lift3d.errors import ShapeError, SkeletonError
 from lift3d.geometry.level import from_level, to_level
-from lift3d.motion.contacts import SPEEDS, ground_contacts
+from lift3d.motion.contacts import POINTS, foot_joints, ground_contacts
 from lift3d.motion.gaps import USUAL_FPS, runs
 from lift3d.poses import Poses3D, add_step
 from lift3d.skeletons import Skeleton
 
 SIDES = ("left", "right")
+# Joints that belong to the foot also in a layout that does not hang them on the ankle.
+FOOT = (*POINTS, "toe_end", "foot")
 # Feet are held while they are slower than this, in metres a second: while they land and leave they move in truth.
-SETTLED = SPEEDS[0]
+SETTLED = 0.2
 # Seconds over which a foot comes to its place before a contact and leaves it behind.
-BLEND = 0.15
-# Metres by which the body may sink so that a leg reaches, and the part of its length to which a leg may stretch.
+BLEND = 0.2
+# Metres by which the body may sink so that a leg reaches, and the part of its length to which a leg is stretched: near
+# its whole length the knee moves ten times as far as the foot, and would pop.
 MAX_DROP = 0.05
-STRETCH = 0.999
+STRETCH = 0.99
 # A knee nearer than this to the line from hip to ankle, metres, does not say which way it bends.
 STRAIGHT = 0.005
 
@@ -43,7 +46,7 @@ def lock_feet(
     Args:
         poses: in any space; with hips, knees and ankles. Where a joint of a leg is missing the leg stays as it is.
         contacts: (frames, people, 2) bool, when the left and the right foot are held; if None, in the contacts of
-            ``ground_contacts`` (in camera space by speed alone) but for their beginnings and ends at over 0.35 m/s.
+            ``ground_contacts`` (in camera space by speed alone) but for their beginnings and ends at over 0.2 m/s.
         blend: seconds over which the correction grows before a contact and fades after it.
         max_drop: metres by which the body may be lowered so that a leg reaches the ground.
 
@@ -69,9 +72,10 @@ def lock_feet(
     frames = round(blend * (poses.fps or USUAL_FPS))
     before = to_level(poses.xyz.astype(np.float64), poses.space)
     after = before.copy()
+    standing = foot_joints(poses.skeleton).values()
     for person in range(poses.people):
         body = after[:, person]
-        offsets = [_offsets(body[:, leg[2:]], contacts[:, person, side], frames) for side, leg in enumerate(legs)]
+        offsets = [_offsets(body[:, points], contacts[:, person, side], frames) for side, points in enumerate(standing)]
         drop = _drop(body, legs, offsets, frames, max_drop)
         moved = body - drop[:, None, None] * [0, 0, 1]
         for leg, offset in zip(legs, offsets, strict=True):
@@ -83,16 +87,17 @@ def lock_feet(
 
 
 def _leg(skeleton: Skeleton, side: str) -> list[int]:
-    """Indices of hip, knee and ankle, and of what hangs on the ankle."""
+    """Indices of hip, knee and ankle, and of the other joints of the foot."""
     names = [f"{side}_{joint}" for joint in ("hip", "knee", "ankle")]
     if missing := [name for name in names if name not in skeleton.joints]:
         raise SkeletonError(f"holding the feet needs hips, knees and ankles; {skeleton.name!r} has no {missing[0]}")
     chain = [skeleton.joints.index(name) for name in names]
-    for joint in range(len(skeleton)):
+    foot = {f"{side}_{point}" for point in FOOT}
+    for joint, name in enumerate(skeleton.joints):
         above = joint
         while above >= 0 and above != chain[2]:
             above = skeleton.parents[above]
-        if above == chain[2] and joint not in chain:
+        if joint not in chain and (above == chain[2] or name in foot):
             chain.append(joint)
     return chain
 

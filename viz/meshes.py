@@ -197,13 +197,13 @@ def open3d_lines(lines: Lines) -> Any:
 
 
 def open3d_picture(picture: Picture) -> Any:
-    """The picture's rectangle, seen from both sides, as an ``open3d.geometry.TriangleMesh`` with a texture's corners."""
+    """The picture's rectangle, as an ``open3d.geometry.TriangleMesh`` that is seen from both sides."""
     o3d = import_open3d()
     made = o3d.geometry.TriangleMesh()
     made.vertices = o3d.utility.Vector3dVector(np.asarray(picture.corners, dtype=np.float64))
     triangles = np.array([[0, 2, 1], [0, 3, 2], [0, 1, 2], [0, 2, 3]], np.int32)
     made.triangles = o3d.utility.Vector3iVector(triangles)
-    corners = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]])
+    corners = np.array([[0.0, 1], [1, 1], [1, 0], [0, 0]])  # v counts upwards
     made.triangle_uvs = o3d.utility.Vector2dVector(corners[triangles.reshape(-1)])
     return made
 

@@ -32,6 +32,12 @@ ELLIPSOID_ALPHA = 0.3
 # From where the light falls, in the viewer's axes: right, down, forward.
 LIGHT = np.array([-0.45, -0.65, -0.61])
 
+# A texture's values are taken for sRGB and made linear; with tone mapping off nothing makes them sRGB again.
+_LEVELS = np.arange(256) / 255
+_LIGHTENED = np.round(
+    255 * np.where(_LEVELS <= 0.0031308, 12.92 * _LEVELS, 1.055 * _LEVELS ** (1 / 2.4) - 0.055)
+).astype(np.uint8)
+
 
 class Open3DFrames:
     """A renderer by Open3D; ask ``lift3d.viz.open3d_probe`` first, for where there is no driver it ends the process.
@@ -96,7 +102,7 @@ class Open3DFrames:
         image = import_open3d().geometry.Image
         for i, picture in enumerate(drawing.pictures):
             if np.isfinite(picture.corners).all():
-                texture = image(np.ascontiguousarray(picture.image))
+                texture = image(_LIGHTENED[picture.image])
                 material = open3d_material("defaultUnlit", albedo_img=texture)
                 self._scene.add_geometry(f"picture {i}", open3d_picture(picture), material)
                 names.append(f"picture {i}")

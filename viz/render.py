@@ -131,9 +131,8 @@ def save_frames(
         step = int(np.ceil(fps / MOST_FPS[ending] - 1e-6))
         chosen, fps = chosen[::step], fps / step
     way = camera_path(stage, size[0] / size[1], viewpoint, path_of_camera)
-    drawer = (
-        make_renderer(size, transparent, renderer)[0] if renderer is None or isinstance(renderer, str) else renderer
-    )
+    if renderer is None or isinstance(renderer, str):
+        renderer, _ = make_renderer(size, transparent, renderer)
     images = _images(stage, renderer, way, chosen)
     if series:
         for number, image in zip(chosen, images, strict=True):

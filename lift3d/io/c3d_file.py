@@ -164,7 +164,7 @@ def _points(data: np.ndarray, parameters: dict[str, Any], processor: int, path: 
     held = (len(data) - start) // frame_bytes if 0 < start < len(data) else 0
     if frames < 1 or held < frames:
         raise FileFormatError(path, f"{frames} frames are declared, {held} are there; was it cut off?", "POINT:FRAMES")
-    content = data[start : start + frames * frame_bytes].reshape(frames, frame_bytes)[:, : 16 // (4 // width) * points]
+    content = data[start : start + frames * frame_bytes].reshape(frames, frame_bytes)[:, : 4 * width * points]
     cells = _numbers(np.ascontiguousarray(content).reshape(-1), kind, processor).reshape(frames, points, 4)
     xyz = np.array(cells[..., :3], np.float32)
     if scale > 0:

@@ -55,7 +55,7 @@ def heading(level: np.ndarray, skeleton: Skeleton) -> np.ndarray:
                 seen = np.flatnonzero(np.isfinite(angle[:, person]))
                 if len(seen):
                     turned[:, person] = np.interp(np.arange(len(angle)), seen, np.unwrap(angle[seen, person]))
-            return turned
+            return np.asarray(turned)
     return np.zeros(level.shape[:2])
 
 

@@ -40,7 +40,7 @@ def test_info_of_the_shipped_clip() -> None:
 
 
 def test_info_of_poses_in_every_format(poses: Path, tmp_path: Path) -> None:
-    for ending in ("npz", "json", "csv", "trc"):
+    for ending in ("npz", "json", "csv", "nc", "trc", "c3d"):
         copy = tmp_path / f"copy.{ending}"
         assert lift3d("convert", poses, copy).exit_code == 0
         summary = json.loads(lift3d("info", copy, "--json").stdout)

@@ -179,10 +179,14 @@ def _above_standing(heights: np.ndarray) -> np.ndarray:
 def _speed(points: np.ndarray, fps: float) -> np.ndarray:
     """Speeds (frames, ...) in m/s of points (frames, ..., 3) over ``SPAN`` to both sides; NaN where missing."""
     reach = max(1, round(SPAN * fps))
-    both = np.full(points.shape, np.nan)
-    both[reach:-reach] = (points[2 * reach :] - points[: -2 * reach]) * fps / (2 * reach)
-    known = np.isfinite(both) & np.isfinite(points)
-    return np.asarray(np.linalg.norm(np.where(known, both, derivative(points, fps)), axis=-1))
+    padded = np.pad(points, [(reach, reach)] + [(0, 0)] * (points.ndim - 1), constant_values=np.nan)
+    before, after = padded[: len(points)], padded[2 * reach :]
+    moves = np.full(points.shape, np.nan)
+    # Beside gaps over one side alone, and where that is too short over neighbouring frames.
+    for way, steps in ((after - before, 2 * reach), (after - points, reach), (points - before, reach)):
+        moves = np.where(np.isnan(moves), way * fps / steps, moves)
+    moves = np.where(np.isnan(moves), derivative(points, fps), moves)
+    return np.where(np.isfinite(points[..., 0]), np.linalg.norm(moves, axis=-1), np.nan)
 
 
 def _with_hysteresis(begin: np.ndarray, last: np.ndarray) -> np.ndarray:

@@ -8,12 +8,12 @@ Names are those of Mixamo and MotionBuilder, which the retargeting of Blender's 
          ├ LeftUpLeg ─ LeftLeg ─ LeftFoot ─ LeftToeBase ─ LeftToe_End
          └ Right...
 
-and ``LeftHandThumb1`` ... ``LeftHandPinky4`` where a layout has fingers. Every layout gets all of these: what it does not
-measure is placed by its other joints (``lift3d.skeletons``) or by the proportions of a body. Coordinates are **Y up**,
-in metres; at rest the body stands in a T-pose and faces +Z, its left arm along +X.
+and ``LeftHandThumb1`` ... ``LeftHandPinky4`` where a layout has fingers. Every layout gets all of these: what it does
+not measure is placed by its other joints (``lift3d.skeletons``) or by the proportions of a body. Coordinates are
+**Y up**, in metres; at rest the body stands in a T-pose and faces +Z, its left arm along +X.
 
-Joints of a layout that are no node (eyes, ears, nose, heels, small toes) are sites: they are fixed to a node and help to
-turn it.
+Joints of a layout that are no node (eyes, ears, nose, heels, small toes) are sites: they are fixed to a node and help
+to turn it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,12 @@ REST: dict[str, tuple[float, float, float]] = {
     "left_big_toe": (0.10, -0.90, 0.19), "left_small_toe": (0.14, -0.90, 0.15),
 }  # fmt: skip
 # Fingers: lift3d's name, Mixamo's, and how far the knuckle lies to the front of the hand's middle.
-FINGERS = (("index", "Index", 0.025), ("middle", "Middle", 0.005), ("ring", "Ring", -0.015), ("little", "Pinky", -0.035))
+FINGERS = (
+    ("index", "Index", 0.025),
+    ("middle", "Middle", 0.005),
+    ("ring", "Ring", -0.015),
+    ("little", "Pinky", -0.035),
+)
 _KNUCKLES = (0.79, 0.83, 0.855, 0.875)
 _THUMB = ((0.725, 0.485, 0.02), (0.75, 0.48, 0.045), (0.77, 0.475, 0.065), (0.785, 0.47, 0.08))
 for _k in range(4):

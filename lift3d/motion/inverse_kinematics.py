@@ -3,10 +3,11 @@
 The orientations that the joints show directly (``lift3d.motion.orientations``) are refined so that the chain of bones,
 whose lengths are the clip's medians, comes as near to the joints as it can: every frame minimises
 
-    sum_m s_m |p_m(theta) - x_m|^2 + KEEP^2 sum_b |rotation of b since the start|^2
+    sum_m s_m |p_m(theta) - x_m|^2 + sum_b k_b^2 |rotation of b since the start|^2
 
-by Levenberg and Marquardt's method, many frames at once. The second term is so small that joints do not move by it; it
-keeps what joints do not tell, such as the twist of a straight limb, as it was at the start, where it is smooth.
+by Levenberg and Marquardt's method, many frames at once. The second term keeps what joints do not tell, such as the
+twist of a straight limb, as it was at the start, where it is smooth. On limbs it is so small that joints do not move by
+it. Spine, chest, neck and clavicles could trade large turns for a millimetre, and are held more firmly.
 
 Source: method of D. W. Marquardt, "An algorithm for least-squares estimation of nonlinear parameters", 1963.
 """
@@ -26,7 +27,9 @@ from lift3d.motion.orientations import body_scale, is_finger, measure_body, orie
 from lift3d.poses import Poses3D
 from lift3d.skeletons import Skeleton
 
-KEEP = 0.005  # metres a radian
+# The weights k_b, metres a radian.
+KEEP, KEEP_TRUNK = 0.005, 0.05
+HELD = ("Spine", "Spine1", "Neck", "LeftShoulder", "RightShoulder")
 ITERATIONS = 12
 SETTLED = 1e-5  # metres or radians
 CHUNK = 256  # frames solved at once
@@ -157,9 +160,9 @@ class _Chain:
 
     def __init__(self, plan: BodyPlan, armature: Armature, places: np.ndarray) -> None:
         self.armature, nodes = armature, len(plan.nodes)
-        knuckle_or_body = [not is_finger(name) or name.endswith("1") for name in plan.nodes]
+        pulls = [not is_finger(name) or name.endswith("1") for name in plan.nodes]
         self.markers = np.array([
-            marker for marker, carrier in enumerate(plan.carriers) if plan.strength[marker] > 0 and knuckle_or_body[carrier]
+            marker for marker, carrier in enumerate(plan.carriers) if plan.strength[marker] > 0 and pulls[carrier]
         ])  # fmt: skip
         self.carriers = plan.carriers[self.markers]
         self.fixed = np.where((self.markers >= nodes)[:, None], places[self.markers], 0)
@@ -172,6 +175,7 @@ class _Chain:
                 above[node] |= above[parent]
         self.moves = above[self.carriers][:, self.free]
         self.parents = np.array(plan.parents)[self.free]
+        self.keep = np.array([KEEP_TRUNK if plan.nodes[node] in HELD else KEEP for node in self.free])[:, None] ** 2
 
     def reach(self, local: np.ndarray, root: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Places of the markers (frames, markers, 3), of the nodes, and the nodes' orientations."""
@@ -190,7 +194,7 @@ class _Chain:
         since = np.zeros((frames, len(self.free), 3))
         reached, places, turned = self.reach(local, root)
         cost = self._cost(reached, goals, strength, since)
-        keep = np.concatenate([np.full(turns, KEEP**2), np.zeros(3)])
+        keep = np.concatenate([np.repeat(self.keep, 3), np.zeros(3)])
         active = np.arange(frames)
         for _ in range(ITERATIONS):
             J = self._jacobian(reached[active], places[active], scale[active])
@@ -198,7 +202,7 @@ class _Chain:
             H = J.mT @ J
             H[:, range(turns + 3), range(turns + 3)] += keep + damping[active, None]
             gradient = (J.mT @ residuals)[..., 0]
-            gradient[:, :turns] -= KEEP**2 * since[active].reshape(len(active), -1)
+            gradient[:, :turns] -= (self.keep * since[active]).reshape(len(active), -1)
             step = np.linalg.solve(H, gradient[..., None])[..., 0]
             new_local, new_root = local[active], root[active] + step[:, turns:]
             new_local[:, self.free] = self._turned(new_local, turned[active], step[:, :turns])
@@ -217,10 +221,9 @@ class _Chain:
                 break
         return local, root
 
-    @staticmethod
-    def _cost(reached: np.ndarray, goals: np.ndarray, strength: np.ndarray, since: np.ndarray) -> np.ndarray:
+    def _cost(self, reached: np.ndarray, goals: np.ndarray, strength: np.ndarray, since: np.ndarray) -> np.ndarray:
         pull = (strength * ((reached - goals) ** 2).sum(axis=-1)).sum(axis=-1)
-        return np.asarray(pull + KEEP**2 * (since**2).sum(axis=(1, 2)))
+        return np.asarray(pull + (self.keep * since**2).sum(axis=(1, 2)))
 
     def _jacobian(self, reached: np.ndarray, places: np.ndarray, scale: np.ndarray) -> np.ndarray:
         """(frames, 3 markers, 3 free nodes + 3): a node that turns by w moves what hangs on it by w x arm."""
@@ -235,13 +238,10 @@ class _Chain:
 
     def _turned(self, local: np.ndarray, turned: np.ndarray, step: np.ndarray) -> np.ndarray:
         """The free nodes' rotations after a step, which is given in the axes of the space."""
-        axes = self._axes(turned)
+        axes = _parents_axes(turned, self.parents)
         vectors = (axes.mT @ step.reshape(len(local), -1, 3, 1))[..., 0]
         turn = Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix().reshape(*vectors.shape, 3)
         return np.asarray(turn @ local[:, self.free])
-
-    def _axes(self, turned: np.ndarray) -> np.ndarray:
-        return _parents_axes(turned, self.parents)
 
 
 def _parents_axes(turned: np.ndarray, parents: np.ndarray) -> np.ndarray:
@@ -265,7 +265,9 @@ def _notes(skeleton: Skeleton, there: np.ndarray) -> tuple[str, ...]:
     never = [skeleton.joints[j] for j in np.flatnonzero(~there.any(axis=0))]
     some = [f"{skeleton.joints[j]} ({count[j]})" for j in np.flatnonzero((count > 0) & there.any(axis=0))]
     if some:
-        notes.append(f"joints missing in some of {present.sum()} frames, where their bones turn evenly: {', '.join(some)}")
+        notes.append(
+            f"joints missing in some of {present.sum()} frames, where their bones turn evenly: {', '.join(some)}"
+        )
     if never:
         notes.append(f"joints that are never seen: {', '.join(never)}")
     return tuple(notes)

@@ -23,7 +23,8 @@ FIRST = ("Hips", "Spine1", "Spine", "Head", "Neck")
 BODY = ("LeftUpLeg", "RightUpLeg", "Spine1", "Neck", "LeftArm", "RightArm")
 # The axis about which the child of a bone bends, seen from the bone at rest: knees to the back, elbows to the front.
 HINGES = {
-    "LeftUpLeg": (1.0, 0.0, 0.0), "RightUpLeg": (1.0, 0.0, 0.0), "LeftArm": (0.0, -1.0, 0.0), "RightArm": (0.0, 1.0, 0.0),
+    "LeftUpLeg": (1.0, 0.0, 0.0), "RightUpLeg": (1.0, 0.0, 0.0),
+    "LeftArm": (0.0, -1.0, 0.0), "RightArm": (0.0, 1.0, 0.0),
 }  # fmt: skip
 # Metres of noise that joints are taken to have where they tell a twist, against an orientation like the parent's.
 NOISE = 0.02

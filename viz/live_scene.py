@@ -1,19 +1,32 @@
 """Drawings in an Open3D scene that is looked at while it changes: from one to the next only what differs is touched.
 
 Joints, bones and error bars are copies of one shape, each moved by its own transform: 5 people of 17 joints cost half a
-millisecond a frame, where one mesh of all of them, sent anew, costs ten.
+millisecond a frame, where one mesh of all of them, sent anew, costs ten. Light from above is in the shapes' own
+colours, so that what is drawn has the palette's colours on every machine. Error bars are three rings each: Open3D's
+translucent shaders hide what lies behind, or end the process ("defaultUnlitTransparency" of version 0.20).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from lift3d.viz.drawing import Cylinders, Drawing, Ellipsoids, Label, Lines, Picture, Spheres
-from lift3d.viz.meshes import body_mesh, import_open3d, open3d_lines, open3d_material, open3d_mesh, open3d_picture
+from lift3d.viz.meshes import (
+    body_mesh,
+    import_open3d,
+    open3d_lines,
+    open3d_material,
+    open3d_mesh,
+    open3d_picture,
+    shaded,
+)
 
-TRANSLUCENT = 0.3
+RING_WIDTH, RING_SIDES = 1.5, 20
+# From where the light falls, a little from the side: it is the same from wherever one looks.
+LIGHT = np.array([0.28, -0.36, 0.89])
 
 
 class LiveScene:
@@ -27,9 +40,10 @@ class LiveScene:
     def __init__(self, widget: Any, scaling: float = 1.0) -> None:
         scene = widget.scene
         sphere, cylinder = _unit_shapes()
-        self._joints = _Copies(scene, "joint", sphere)
-        self._bones = _Copies(scene, "bone", cylinder)
-        self._error_bars = _Copies(scene, "error bar", sphere, TRANSLUCENT)
+        rings = open3d_material("unlitLine", line_width=RING_WIDTH * scaling)
+        self._joints = _Copies(scene, "joint", lambda colour: (sphere, _paint(colour)))
+        self._bones = _Copies(scene, "bone", lambda colour: (cylinder, _paint(colour)))
+        self._error_bars = _Copies(scene, "error bar", lambda colour: (_unit_rings(colour), rings))
         self._still, self._moving = _LineSets(scene, "still", scaling), _LineSets(scene, "moving", scaling)
         self._pictures = _Pictures(scene)
         self._still_labels, self._moving_labels = _Labels(widget), _Labels(widget)
@@ -55,15 +69,16 @@ def sphere_transforms(spheres: Spheres) -> np.ndarray:
 
 
 def cylinder_transforms(cylinders: Cylinders) -> np.ndarray:
-    """(n, 4, 4) that take the unit cylinder, along z from the origin, to each cylinder."""
+    """(n, 4, 4) that take the unit cylinder, along z from the origin and lit from x, to each cylinder."""
     along = (cylinders.ends - cylinders.starts).astype(float)
     direction = along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
-    # Any vector that is not along the axis spans the cross-section with it.
-    helper = np.where(np.abs(direction[:, 2:]) < 0.9, [[0.0, 0, 1]], [[1.0, 0, 0]])
-    first = np.cross(helper, direction)
-    first /= np.maximum(np.linalg.norm(first, axis=1, keepdims=True), 1e-9)
+    lit = LIGHT - (direction @ LIGHT)[:, None] * direction
+    length = np.linalg.norm(lit, axis=1, keepdims=True)
+    # Along the light any direction across will do.
+    lit = np.where(length < 1e-3, np.cross(direction, [1.0, 0, 0]), lit / np.maximum(length, 1e-9))
     radii = cylinders.radii[:, None]
-    return _transforms(np.stack([radii * first, radii * np.cross(direction, first), along], axis=-1), cylinders.starts)
+    linear = np.stack([radii * lit, radii * np.cross(direction, lit), along], axis=-1)
+    return _transforms(linear, cylinders.starts)
 
 
 def ellipsoid_transforms(ellipsoids: Ellipsoids) -> np.ndarray:
@@ -85,46 +100,61 @@ def _unit_shapes() -> tuple[Any, Any]:
     tip = np.array([[0, 0, 1]], np.float32)
     sphere = body_mesh(Spheres(origin, one, white), Cylinders())
     cylinder = body_mesh(Spheres(), Cylinders(origin, tip, one, white))
-    return open3d_mesh(sphere), open3d_mesh(cylinder)
+    return open3d_mesh(shaded(sphere, LIGHT)), open3d_mesh(shaded(cylinder, np.array([1.0, 0, 0])))
+
+
+def _unit_rings(colour: np.ndarray) -> Any:
+    """The three great circles of the unit sphere about the axes, as an Open3D line set of one colour."""
+    angles = np.linspace(0, 2 * np.pi, RING_SIDES + 1)
+    circle = np.stack([np.cos(angles), np.sin(angles), np.zeros_like(angles)], axis=-1)
+    circles = np.stack([np.roll(circle, axis, axis=-1) for axis in range(3)])
+    segments = np.stack([circles[:, :-1], circles[:, 1:]], axis=2).reshape(-1, 2, 3)
+    return open3d_lines(Lines(segments, np.broadcast_to(colour, (len(segments), 3))))
+
+
+def _paint(colour: np.ndarray) -> Any:
+    """The material whose parts in full light have a colour (3,). Open3D takes it for sRGB and shows it as linear."""
+    colour = colour.astype(float)
+    encoded = np.where(colour <= 0.0031308, 12.92 * colour, 1.055 * np.maximum(colour, 1e-9) ** (1 / 2.4) - 0.055)
+    return open3d_material("defaultUnlit", base_color=[*encoded, 1.0])
 
 
 class _Copies:
-    """Copies of one shape, a row each. Rows with NaN are hidden."""
+    """Copies of one shape, a row each. Rows with NaN are hidden.
 
-    def __init__(self, scene: Any, name: str, shape: Any, alpha: float = 1.0) -> None:
-        self.scene, self.name, self.shape, self.alpha = scene, name, shape, alpha
+    Args:
+        scene: the scene that they are in.
+        name: the beginning of their names there.
+        make: the shape and the material of a colour.
+    """
+
+    def __init__(self, scene: Any, name: str, make: Callable[[np.ndarray], tuple[Any, Any]]) -> None:
+        self.scene, self.name, self.make = scene, name, make
         self.names: list[str] = []
         self.transforms, self.colours, self.shown = np.zeros((0, 4, 4)), np.zeros((0, 3)), np.zeros(0, bool)
 
     def draw(self, transforms: np.ndarray, colours: np.ndarray) -> None:
         if len(transforms) != len(self.names):
-            self._begin(len(transforms), colours)
+            self._begin(colours)
         known = np.isfinite(transforms).all(axis=(1, 2))
         for row in np.flatnonzero(known != self.shown):
             self.scene.show_geometry(self.names[row], bool(known[row]))
         for row in np.flatnonzero(known & (transforms != self.transforms).any(axis=(1, 2))):
             self.scene.set_geometry_transform(self.names[row], transforms[row])
         for row in np.flatnonzero((colours != self.colours).any(axis=1)):
-            self.scene.modify_geometry_material(self.names[row], self._material(colours[row]))
+            self.scene.modify_geometry_material(self.names[row], self.make(colours[row])[1])
         # A hidden row keeps the place where it was last put.
         self.transforms = np.where(known[:, None, None], transforms, self.transforms)
         self.colours, self.shown = np.array(colours), known
 
-    def _begin(self, rows: int, colours: np.ndarray) -> None:
+    def _begin(self, colours: np.ndarray) -> None:
         for name in self.names:
             self.scene.remove_geometry(name)
-        self.names = [f"{self.name} {row}" for row in range(rows)]
+        self.names = [f"{self.name} {row}" for row in range(len(colours))]
         for name, colour in zip(self.names, colours, strict=True):
-            self.scene.add_geometry(name, self.shape, self._material(colour), False)
-        self.transforms, self.colours, self.shown = (
-            np.tile(np.eye(4), (rows, 1, 1)),
-            np.array(colours),
-            np.ones(rows, bool),
-        )
-
-    def _material(self, colour: np.ndarray) -> Any:
-        shader = "defaultLit" if self.alpha == 1 else "defaultLitTransparency"
-        return open3d_material(shader, base_color=[*map(float, colour), self.alpha])
+            self.scene.add_geometry(name, *self.make(colour), False)
+        self.transforms, self.colours = np.tile(np.eye(4), (len(colours), 1, 1)), np.array(colours)
+        self.shown = np.ones(len(colours), bool)
 
 
 class _LineSets:

@@ -21,19 +21,21 @@ DARK = 0.13, 0.14, 0.16, 1.0
 NOBODY, BY_HAND = "nobody", "moved by hand"
 # More people than these make the panel longer than any screen; keys and the list of whom to follow reach the others.
 MOST_PEOPLE = 40
+# A label is as wide as its text was when the window was laid out: room for numbers that grow.
+SPARE = 40 * " "
 
 
 def time_text(player: Player) -> str:
     """Where the player is, in words: time, frame, speed."""
     if player.typed is not None:
         return f"go to frame {player.typed}_   (0 to {player.frames - 1}; Enter to go, Esc to stay)"
-    words = [f"frame {player.frame} of 0 to {player.frames - 1}"]
+    words = [f"frame {player.frame} / {player.frames - 1}"]
     if player.fps and player.seconds is not None:
-        words.insert(0, f"{player.seconds:.2f} of {(player.frames - 1) / player.fps:.2f} s")
+        words.insert(0, f"{player.seconds:.2f} / {(player.frames - 1) / player.fps:.2f} s")
     else:
         words.append("frame rate unknown")
     words.append(f"{player.speed:g}x" + ", loop" * player.loop + ", paused" * (not player.playing))
-    return "     ".join(words)
+    return "      ".join(words)
 
 
 class Bar:
@@ -60,10 +62,10 @@ class Bar:
         for words, step in (("<", -1), (">", 1)):
             row.add_child(_button(words, _step(player, step), changed))
         row.add_child(_button("Go to", player.ask_frame, changed))
-        self.words = gui.Label(" " * 90)
+        self.words = gui.Label("")
         row.add_child(self.words)
         row.add_stretch()
-        self.notice = gui.Label(" " * 90)
+        self.notice = gui.Label("")
         row.add_child(self.notice)
         self.widget.add_child(self.slider)
         self.widget.add_child(row)
@@ -72,7 +74,7 @@ class Bar:
         """Show the player's state, and a sentence beside it."""
         self.slider.int_value = self.player.frame
         self.play.text = "Pause" if self.player.playing else "Play"
-        self.words.text, self.notice.text = time_text(self.player), notice
+        self.words.text, self.notice.text = time_text(self.player) + SPARE, notice
 
     def _scrubbed(self, frame: float) -> None:
         self.player.go_to(int(frame))
@@ -90,14 +92,13 @@ class Panel:
     def __init__(self, player: Player, changed: Callable[[], None], em: float, stage: Stage) -> None:
         self.gui = import_open3d().visualization.gui
         self.player, self.changed, self.em, self.stage = player, changed, em, stage
-        self.widget = self.gui.ScrollableVert(0.35 * em, self.gui.Margins(0.7 * em, 0.7 * em, 0.7 * em, 0.7 * em))
+        self.widget = self.gui.ScrollableVert(0.2 * em, self.gui.Margins(0.7 * em, 0.7 * em, 0.7 * em, 0.7 * em))
         self.widget.background_color = self.gui.Color(*DARK)
         self.shows: list[Callable[[], None]] = []
         self._add_view()
         self._add_switches()
         self._add_people()
         self._add_parts()
-        self._heading("")
         self.widget.add_child(_button("Save a picture  (P)", player.save_picture, changed))
         self.widget.add_child(_button("Keys  (?)", player.switch_help, changed))
 
@@ -137,11 +138,11 @@ class Panel:
         self._switch("Trails  (R)", lambda: player.look.trails > 0, player.switch_trails)
         if stage.clip.has("sigma"):
             self._switch("Error bars  (U)", lambda: player.look.ellipsoids > 0, player.switch_ellipsoids)
-        if stage.has_pictures:
+        if stage.drawing(player.frame).pictures:
             self._switch("Video frames  (I)", lambda: player.look.pictures, player.switch_pictures)
         if stage.truth is not None:
             self._switch("Error colours  (E)", lambda: player.look.errors, player.switch_errors)
-            legend = self.gui.Label(" " * 30)
+            legend = self.gui.Label(SPARE)
             self.widget.add_child(legend)
             self.shows.append(lambda: self._show_legend(legend))
 
@@ -197,7 +198,8 @@ class Panel:
             self.widget.add_child(box)
             return
         row = self.gui.Horiz(0.4 * self.em)
-        swatch = self.gui.Label("   ")
+        swatch = _button("", switch, self.changed)
+        swatch.vertical_padding_em, swatch.horizontal_padding_em = 0.0, 0.35
         swatch.background_color = self.gui.Color(*map(float, colour))
         row.add_child(swatch)
         row.add_child(box)

@@ -77,7 +77,10 @@ class Viewer:
         self.widget = gui.SceneWidget()
         self.widget.scene = rendering.Open3DScene(self.window.renderer)
         self.widget.set_view_controls(gui.SceneWidget.Controls.ROTATE_CAMERA)
-        light(self.widget.scene)
+        view = self.widget.scene.view
+        view.set_post_processing(False)
+        view.set_shadowing(False)
+        self.widget.scene.set_background(WHITE)
         self.live = LiveScene(self.widget, self.window.scaling)
         self.bar = Bar(self.player, self._changed, em)
         self.panel = Panel(self.player, self._changed, em, stage)
@@ -89,10 +92,12 @@ class Viewer:
         self.seen_from: tuple[str | None, float] | None = None
         self.followed: tuple[int | None, np.ndarray | None] = (None, None)
         self.backdrop: Any = None
+        self.arranged: tuple[Any, ...] = ()
         self.window.set_on_layout(self._lay_out)
         self.window.set_on_key(self._key)
         self.window.set_on_tick_event(self._tick)
         self.widget.set_on_mouse(self._mouse)
+        self.key_names = {int(key): name for name, key in gui.KeyName.__members__.items()}
         self.clock = time.perf_counter()
         self._changed()
 
@@ -110,9 +115,9 @@ class Viewer:
         return True
 
     def _key(self, event: Any) -> bool:
-        if event.type != self.gui.KeyEvent.DOWN:
+        if event.type != self.gui.KeyEvent.Type.DOWN:
             return False
-        known = press(self.player, _key_name(event.key))
+        known = press(self.player, self.key_names.get(int(event.key), ""))
         if known:
             self._changed()
         return known
@@ -145,9 +150,11 @@ class Viewer:
         self._follow()
         self.bar.show(self.notice)
         self.panel.show()
-        if (self.help.visible, self.panel.widget.visible) != (player.help, player.panel):
+        arranged = (player.help, player.panel, player.typed is None, self.notice)
+        if arranged != self.arranged:
             self.help.visible, self.panel.widget.visible = player.help, player.panel
             self.window.set_needs_layout()
+            self.arranged = arranged
         if player.picture:
             player.picture = False
             self._save_picture()
@@ -197,6 +204,8 @@ class Viewer:
             self.followed = (None, None)
             return
         place = self.stage.middle(self.player.frame, person)
+        if np.array_equal(place, self.stage.centre):  # nobody is there now
+            return
         last = self.followed[1] if self.followed[0] == person else None
         if last is None:
             last = self.widget.center_of_rotation
@@ -221,18 +230,6 @@ class Viewer:
                 self.notice = f"saved {path.name}"
             except (Lift3DError, OSError) as error:
                 self.notice = str(error)
-            self.bar.show(self.notice)
-            self.window.post_redraw()
+            self._changed()
 
         self.widget.scene.scene.render_to_image(write)
-
-
-def light(scene: Any) -> None:
-    """White ground, soft light, no shadows: colours are those of the palette as nearly as shading allows."""
-    scene.set_background(WHITE)
-
-
-def _key_name(key: Any) -> str:
-    """The name of a key, "" of one without a name."""
-    name = getattr(key, "name", None)
-    return name if isinstance(name, str) else ""

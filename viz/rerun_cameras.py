@@ -103,10 +103,14 @@ def column_of(kind: str, values: np.ndarray) -> Any:
 
 def _frame_times(video: VideoFile) -> np.ndarray | None:
     """Nanoseconds of all frames in the order in which they are shown; None of a video that Rerun would not show so."""
+    import av
     import rerun as rr
 
     if video.path.suffix.lower() != ".mp4":
         return None
+    with av.open(str(video.path)) as container:
+        if next(container.decode(video=0)).rotation % 360:  # a phone held upright, which Rerun shows lying
+            return None
     try:
         stamps = np.sort(rr.AssetVideo(path=video.path).read_frame_timestamps_nanos())
     except (RuntimeError, ValueError):

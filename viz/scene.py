@@ -7,11 +7,16 @@ right is then ``into x up``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from lift3d.errors import Lift3DError, ShapeError
-from lift3d.poses import Keypoints2D, Poses3D
+from lift3d.poses import Keypoints2D
 from lift3d.skeletons import Skeleton
+
+if TYPE_CHECKING:
+    from lift3d.io.stored_poses import Clip
 
 # What describes a whole clip (its floor, its front, its paths) is read off this many frames at most.
 SAMPLED_FRAMES = 2000
@@ -50,11 +55,11 @@ def seen_frames(points: np.ndarray) -> np.ndarray:
     return frames
 
 
-def check_truth(motion: Poses3D | Keypoints2D, truth: Poses3D | None) -> None:
+def check_truth(motion: Clip | Keypoints2D, truth: Clip | None) -> None:
     """Raises ShapeError unless ``truth`` can be drawn into the picture of ``motion``: same frames and same space."""
     if truth is None:
         return
-    if not isinstance(motion, Poses3D):
+    if isinstance(motion, Keypoints2D):
         raise ShapeError("truth is 3D and can be drawn beside 3D poses only, not beside 2D keypoints; lift them first")
     if truth.frames != motion.frames:
         raise ShapeError(f"truth has {truth.frames} frames, the poses have {motion.frames}; cut them to the same clip")
@@ -131,13 +136,13 @@ def seen_from(points: np.ndarray, into: np.ndarray) -> np.ndarray:
     return np.stack([points @ right, points[..., 2], points @ into], axis=-1)
 
 
-def describe(motion: Poses3D | Keypoints2D) -> tuple[str, str]:
+def describe(motion: Clip | Keypoints2D) -> tuple[str, str]:
     """The name of a clip and one line on its layout, length, rate, people and space."""
     name = str(motion.provenance.get("source") or "")
     length = f"{motion.frames} frame{'s' * (motion.frames != 1)}"
     if motion.fps is not None:
         length += f", {motion.frames / motion.fps:.2f} s at {motion.fps:g} fps"
     people = f"{motion.people} {'person' if motion.people == 1 else 'people'}"
-    space = f"{motion.space} space, metres" if isinstance(motion, Poses3D) else "pixels"
+    space = "pixels" if isinstance(motion, Keypoints2D) else f"{motion.space} space, metres"
     layout = motion.skeleton.title or motion.skeleton.name
     return name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1], " · ".join([layout, length, people, space])

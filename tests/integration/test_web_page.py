@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 
 from lift3d.geometry.cameras import Camera
+from lift3d.geometry.rigs import Rig
+from lift3d.motion.angles import joint_angles
 from lift3d.poses import Keypoints2D, Poses3D
-from lift3d.skeletons import H36M17
+from lift3d.skeletons import H36M17, make_skeleton
 from lift3d.viz import save_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -232,12 +234,262 @@ def test_the_camera_view_shows_what_the_camera_saw(browser, tmp_path):
     save_page(motion, tmp_path / "clip.html")
     browser.open(tmp_path / "clip.html")
     browser.run("lift3d.seek(17), lift3d.look('camera')")
-    width, height = browser.run("[document.getElementById('stage').width, document.getElementById('stage').height]")
     for joint in ("left_wrist", "right_ankle", "head_top"):
-        x, y = browser.run(f"lift3d.locate(0, '{joint}')")
         pixel = motion.keypoints.xy[17, 0, H36M17.index(joint)]
-        expected = (pixel - (640, 360)) * height / 720 + (width / 2, height / 2)
-        np.testing.assert_allclose((x, y), expected, atol=0.2)
+        np.testing.assert_allclose(browser.run(f"lift3d.locate(0, '{joint}')"), fitted(browser, pixel), atol=0.2)
+
+
+def fitted(browser: Browser, pixel: np.ndarray, size: tuple[int, int] = (1280, 720)) -> np.ndarray:
+    """Where a pixel of an image is on the stage when the whole image is fitted into it."""
+    room = np.array(browser.run("[document.getElementById('stage').width, document.getElementById('stage').height]"))
+    scale = (room / size).min()
+    return (pixel - np.array(size) / 2) * scale + room / 2
+
+
+def in_the_world(motion: Poses3D) -> Poses3D:
+    """The same people in a world with Z up."""
+    x, y, z = np.moveaxis(motion.xyz, -1, 0)
+    return replace(motion, xyz=np.stack([x, z, 1 - y], axis=-1), space="world", camera=None, keypoints=None)
+
+
+def around(lenses: dict[str, tuple[list[float], bool]]) -> Rig:
+    """Cameras 4 m around the person's start at (0, 4, 1), looking at it, each with a lens."""
+    cameras = []
+    for i, (name, (distortion, fisheye)) in enumerate(lenses.items()):
+        angle = 2 * np.pi * i / len(lenses)
+        centre = np.array([4 * np.sin(angle), 4 - 4 * np.cos(angle), 1.5])
+        forward = np.array([0, 4, 1]) - centre
+        forward /= np.linalg.norm(forward)
+        right = np.cross(forward, [0, 0, 1])
+        right /= np.linalg.norm(right)
+        R = np.stack([right, np.cross(forward, right), forward])
+        K = np.array([[900, 0, 610], [0, 905, 380], [0, 0, 1.0]])
+        camera = Camera(K, np.array(distortion), R, -R @ centre, (1280, 720), name, fisheye)
+        cameras.append(camera)
+    return Rig(tuple(cameras))
+
+
+class StillVideo:
+    """A video whose frames are all of one colour, greener with time."""
+
+    frames, fps, size = 60, 30.0, (1280, 720)
+
+    def frame(self, index: int) -> np.ndarray:
+        return np.broadcast_to(np.array([0, 4 * index, 0], np.uint8), (720, 1280, 3))
+
+
+LENSES = {
+    "plain": ([0.0] * 5, False),
+    "<b>Tom & Ann's": ([-0.25, 0.1, 0.002, -0.001, 0.0], False),
+    "rational": ([0.1, 0.05, 0.0, 0.0, 0.01, 0.2, 0.0, 0.0], False),
+    "wide": ([0.05, -0.01, 0.0, 0.0], True),
+}
+
+
+def test_each_camera_shows_what_it_sees(browser, tmp_path):
+    motion, rig = in_the_world(facing_the_camera()), around(LENSES)
+    videos = {name: StillVideo() for name in rig.names}
+    save_page(motion, tmp_path / "rig.html", rig=rig, videos=videos)
+    browser.open(tmp_path / "rig.html")
+    browser.run("lift3d.seek(5)")
+    for camera in rig:
+        browser.run(f"lift3d.lookThrough({json.dumps(camera.name)})")
+        for joint in ("head_top", "left_wrist", "right_ankle"):
+            place = motion.xyz[5, 0, H36M17.index(joint)]
+            drawn_at = browser.run(f"lift3d.locate(0, '{joint}')")
+            np.testing.assert_allclose(drawn_at, fitted(browser, camera.project(place)), atol=0.5)
+    # The picture nearest in time lies behind: at the end it is greener than at the start.
+    greens = []
+    for frame in (0, 59):
+        browser.run(f"lift3d.seek({frame})")
+        browser.settle()
+        x, y = (round(value) for value in fitted(browser, np.array([40, 40])))
+        greens.append(
+            browser.run(f"document.getElementById('stage').getContext('2d').getImageData({x}, {y}, 1, 1).data[1]")
+        )
+    assert greens[1] > greens[0] + 100
+    assert "picture of frame 57" in browser.run("document.getElementById('stage-label').textContent")
+    browser.key("4")
+    assert browser.run("document.getElementById('through').value") == "-1"
+    browser.key("c")
+    assert browser.run("document.getElementById('through').selectedOptions[0].text") == rig.names[0]
+    with_pictures = browser.screenshot()
+    browser.key("v")
+    assert (browser.screenshot() != with_pictures).any(axis=-1).mean() > 0.1
+    assert not browser.errors
+    assert browser.requests[0] == (tmp_path / "rig.html").as_uri()
+    assert all(url.startswith("data:image/jpeg;base64,") for url in browser.requests[1:])
+
+
+def test_dragging_leaves_the_camera_from_where_it_stands(browser, tmp_path):
+    motion = in_the_world(facing_the_camera())
+    save_page(motion, tmp_path / "rig.html", rig=around({"plain": ([0.0] * 5, False)}))
+    browser.open(tmp_path / "rig.html")
+    browser.run("lift3d.seek(5), lift3d.lookThrough('plain')")
+    before = browser.run("lift3d.locate(0, 'pelvis')")
+    browser.mouse("mousePressed", 300, 300, button="left", buttons=1, clickCount=1)
+    browser.mouse("mouseMoved", 304, 300, button="left", buttons=1)
+    browser.mouse("mouseReleased", 304, 300, button="left", clickCount=1)
+    browser.settle()
+    assert browser.run("document.getElementById('through').value") == "-1"
+    assert np.hypot(*np.subtract(browser.run("lift3d.locate(0, 'pelvis')"), before)) < 60
+
+
+def bending(frames: int = 60) -> Poses3D:
+    """The person who walks, with knees that bend ever more."""
+    motion = facing_the_camera(frames)
+    xyz = motion.xyz.copy()
+    angle = np.radians(np.linspace(0, 100, frames))
+    for side, part in (("left", 1.0), ("right", 0.5)):
+        knee, ankle = (H36M17.index(f"{side}_{joint}") for joint in ("knee", "ankle"))
+        turned = np.stack([0 * angle, np.cos(part * angle), np.sin(part * angle)], axis=-1) * 0.43
+        xyz[:, 0, ankle] = xyz[:, 0, knee] + turned
+    return replace(motion, xyz=xyz)
+
+
+def test_the_angle_plot_goes_with_the_clip(browser, tmp_path):
+    motion = bending()
+    truth = replace(motion, xyz=np.roll(motion.xyz, 5, axis=0), keypoints=None)
+    save_page(motion, tmp_path / "clip.html", truth=truth)
+    browser.open(tmp_path / "clip.html")
+    angles, true_angles = joint_angles(motion), joint_angles(truth)
+    assert drawn(browser, "plot") > 20
+
+    def shown(name, values):
+        return f"{values[name][frame, 0]:.1f}".replace("-", "−") + "°"
+
+    left, right = "left_knee_flexion", "right_knee_flexion"
+    places = []
+    for frame in (0, 31, 59):
+        browser.run(f"lift3d.seek({frame})")
+        browser.settle()
+        words = browser.run("document.getElementById('angle-values').textContent")
+        assert words == "".join(
+            f"{side} {shown(name, angles)} (truth {shown(name, true_angles)})"
+            for side, name in (("left", left), ("right", right))
+        )
+        places.append(browser.run("lift3d.cursor"))
+    assert places[1] - places[0] == pytest.approx((places[2] - places[0]) * 31 / 59, abs=0.5)
+
+    box = browser.run("(({left, top}) => [left, top])(document.getElementById('plot').getBoundingClientRect())")
+    for kind, frame in (("mousePressed", 10), ("mouseMoved", 40)):
+        x = box[0] + places[0] + (places[2] - places[0]) * frame / 59
+        browser.mouse(kind, x, box[1] + 30, button="left", buttons=1, clickCount=1)
+        assert browser.run("lift3d.frame") == frame
+    browser.mouse("mouseReleased", x, box[1] + 30, button="left", clickCount=1)
+    browser.mouse("mouseWheel", x, box[1] + 30, deltaX=0, deltaY=-400)
+    browser.settle()
+    browser.run("lift3d.seek(41)")
+    assert browser.run("lift3d.cursor") - (x - box[0]) > 1.1 * (places[2] - places[0]) / 59
+
+    browser.run("a = document.getElementById('angle'); a.value = 'trunk_lean'; a.dispatchEvent(new Event('change'))")
+    browser.settle()
+    assert browser.run("document.getElementById('angle-values').children.length") == 1
+    assert "neck" in browser.run("document.getElementById('angle').title")
+    browser.run("document.getElementById('missing-open').click()")
+    assert browser.run("document.getElementById('missing').open") is True
+    reasons = browser.run("[...document.querySelectorAll('#missing-list dd')].map(d => d.textContent)")
+    assert sorted(reasons) == sorted(angles.missing.values())
+    browser.run("document.getElementById('missing').close()")
+    browser.key("p")
+    assert browser.run("document.getElementById('plot-box').hidden") is True
+    assert not browser.errors
+
+
+def test_angles_of_people_who_come_and_go(browser, tmp_path):
+    motion = facing_the_camera(people=2)
+    xyz = motion.xyz.copy()
+    xyz[3:, 1] = np.nan
+    motion = replace(motion, xyz=xyz, track_ids=(4, 9))
+    save_page(motion, tmp_path / "clip.html")
+    browser.open(tmp_path / "clip.html")
+    browser.run("p = document.getElementById('angle-person'); p.value = 1; p.dispatchEvent(new Event('change'))")
+    words = []
+    for frame in (1, 30):
+        browser.run(f"lift3d.seek({frame})")
+        browser.settle()
+        words.append(browser.run("document.getElementById('angle-values').textContent"))
+    degrees = [f"{joint_angles(motion)[f'{side}_knee_flexion'][1, 1]:.1f}°" for side in ("left", "right")]
+    assert words == [f"left {degrees[0]}right {degrees[1]}", "left –right –"]
+    assert not browser.errors
+
+
+def test_a_layout_without_angles_has_no_plot(browser, tmp_path):
+    pair = make_skeleton("pair", {"one": None, "other": "one"})
+    save_page(Poses3D(np.array([[[[0, 0, 0], [0, 0, 1.0]]]]), skeleton=pair), tmp_path / "pair.html")
+    browser.open(tmp_path / "pair.html")
+    assert browser.run("document.getElementById('plot-box').hidden") is True
+    assert drawn(browser, "stage") > 100
+    for key in "ebtvpc4":
+        browser.key(key)
+    assert not browser.errors
+
+
+def test_error_colours_bars_trails_and_parts(browser, tmp_path):
+    motion = replace(facing_the_camera(), keypoints=None, sigma=np.full((60, 1, 17), 0.04))
+    xyz = motion.xyz + np.array([0.03, 0, 0.04], np.float32)
+    xyz[:, :, H36M17.index("left_wrist")] = np.nan
+    save_page(motion, tmp_path / "clip.html", truth=replace(motion, xyz=xyz))
+    browser.open(tmp_path / "clip.html")
+    browser.run("lift3d.seek(40)")
+    browser.settle()
+    before = browser.screenshot()
+    assert browser.run("document.getElementById('legend').hidden") is True
+    browser.key("e")
+    assert browser.run("document.getElementById('legend').hidden") is False
+    assert browser.run("document.getElementById('legend-mean').textContent") == "mean of 16 joints: 50 mm"
+    assert browser.run("document.getElementById('legend-limit').textContent") == "≥ 50 mm"
+    coloured = browser.screenshot()
+    assert (coloured != before).any(axis=-1).mean() > 0.01
+    browser.key("e")
+    np.testing.assert_array_equal(browser.screenshot(), before)
+    for key in "bt":
+        browser.key(key)
+        assert (browser.screenshot() != before).any(axis=-1).mean() > 0.001
+        browser.key(key)
+    browser.run("[...document.querySelectorAll('#parts label')].find(l => l.textContent === 'legs').click()")
+    browser.settle()
+    box = browser.run("(({left, top}) => [left, top])(document.getElementById('stage').getBoundingClientRect())")
+    now = browser.screenshot()
+    for joint, gone in (("left_knee", True), ("head_top", False)):
+        x, y = (round(a + b) for a, b in zip(browser.run(f"lift3d.locate(0, '{joint}')"), box, strict=True))
+        assert (now[y, x] != before[y, x]).any() == gone
+    assert not browser.errors
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (390, 844)])
+def test_nothing_overlaps_on_a_projector_or_a_phone(browser, tmp_path, size):
+    motion = in_the_world(facing_the_camera())
+    save_page(motion, tmp_path / "clip.html", truth=motion, rig=around(LENSES))
+    phone = size[0] < 500
+    browser.call("Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=1, mobile=phone)
+    try:
+        browser.open(tmp_path / "clip.html")
+        browser.run("lift3d.seek(20)")
+        browser.settle()
+        boxes = browser.run(
+            """['header', '#stage-box', '#plot-box', 'aside', 'footer'].map(name => {
+            const b = document.querySelector(name).getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; })"""
+        )
+        for i, (left, top, right, bottom) in enumerate(boxes):
+            assert -0.5 <= left < right <= size[0] + 0.5
+            assert -0.5 <= top < bottom <= size[1] + 0.5
+            for other in boxes[:i]:
+                width = min(right, other[2]) - max(left, other[0])
+                height = min(bottom, other[3]) - max(top, other[1])
+                assert min(width, height) < 1
+        stage = boxes[1]
+        assert stage[3] - stage[1] > 0.35 * size[1]
+        # The person is in the picture.
+        for joint in ("head_top", "left_ankle", "right_wrist"):
+            x, y = browser.run(f"lift3d.locate(0, '{joint}')")
+            assert 0 < x < stage[2] - stage[0]
+            assert 0 < y < stage[3] - stage[1]
+    finally:
+        browser.call(
+            "Emulation.setDeviceMetricsOverride", width=SIZE[0], height=SIZE[1], deviceScaleFactor=1, mobile=False
+        )
+    assert not browser.errors
 
 
 def test_mouse_wheel_touch_and_people(browser, tmp_path):

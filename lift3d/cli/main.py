@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from lift3d.cli import board
+from lift3d.cli.analyze import analyze
 from lift3d.cli.calibrate import calibrate
 from lift3d.cli.command import Command
 from lift3d.cli.convert import convert
@@ -40,6 +41,7 @@ for _command in (
     synchronise,
     triangulate,
     view,
+    analyze,
     evaluate,
     demo,
     models,

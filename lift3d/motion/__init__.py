@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lift3d.motion.analysis import Analysis, analyze
     from lift3d.motion.angles import ANGLES, Angles, joint_angles
     from lift3d.motion.bones import bone_lengths
     from lift3d.motion.contacts import footskate, ground_contacts
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 _MODULES = {
     "ANGLES": "angles",
     "Angles": "angles",
+    "Analysis": "analysis",
     "acceleration": "kinematics",
+    "analyze": "analysis",
     "angular_acceleration": "kinematics",
     "angular_velocity": "kinematics",
     "bone_lengths": "bones",
@@ -38,8 +41,10 @@ _MODULES = {
 
 __all__ = [
     "ANGLES",
+    "Analysis",
     "Angles",
     "acceleration",
+    "analyze",
     "angular_acceleration",
     "angular_velocity",
     "bone_lengths",

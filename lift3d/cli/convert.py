@@ -86,7 +86,10 @@ def convert(
 
         if marker_names is not None:
             motion = rename_markers(motion, marker_names)
-        written = write_poses(motion, target, overwrite)
+        notes: list[str] = []
+        written = write_poses(motion, target, overwrite, notes.append)
+        lines += notes
+        summary |= {"notes": notes}
     else:
         from lift3d.io.keypoint_writers import write_keypoints
 

@@ -9,6 +9,8 @@
 | .csv | one row a frame, person and joint, for pandas | the 2D keypoints, the camera, the bones, the provenance |
 | .trc | markers for OpenSim in metres, one file a person, Y up | all but positions, names and frame rate |
 | .c3d | markers for motion capture software in mm, one file a person, Z up | the same; sigma goes into the residuals |
+| .bvh | a tree of bones that turn, for animation, one file a person | bones get one length; what is absent is held |
+| .glb | a skinned figure that moves, for viewers and game engines | is not read back |
 """
 
 from __future__ import annotations
@@ -28,11 +30,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Format:
-    """Where the functions of a format are: ``read(path)`` and ``write(poses, path, overwrite)``."""
+    """Where the functions of a format are: ``read(path)`` and ``write(poses, path, overwrite)``.
+
+    A writer that ``says`` takes one more, ``say``, for what it had to fill in or leave out.
+    """
 
     module: str
     read: str | None
     write: str
+    says: bool = False
 
     def function(self, name: str) -> Callable[..., Any]:
         found: Callable[..., Any] = getattr(import_module(f"lift3d.io.{self.module}"), name)
@@ -46,6 +52,8 @@ _FORMATS: dict[str, _Format] = {
     ".csv": _Format("poses_csv", "read_csv", "write_csv"),
     ".trc": _Format("poses_trc", "read_trc", "write_trc"),
     ".c3d": _Format("poses_c3d", "read_c3d", "write_c3d"),
+    ".bvh": _Format("poses_bvh", "read_bvh", "write_bvh", says=True),
+    ".glb": _Format("poses_gltf", None, "write_gltf", says=True),
 }
 
 WRITE_ENDINGS = (".h5", *_FORMATS)
@@ -83,7 +91,12 @@ def read_poses(path: str | PathLike[str]) -> Poses3D:
     return poses
 
 
-def write_poses(poses: Poses3D, path: str | PathLike[str], overwrite: bool = False) -> list[Path]:
+def write_poses(
+    poses: Poses3D,
+    path: str | PathLike[str],
+    overwrite: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> list[Path]:
     """Write 3D poses; the ending says the format and with it what is kept (see the module).
 
     Args:
@@ -91,6 +104,7 @@ def write_poses(poses: Poses3D, path: str | PathLike[str], overwrite: bool = Fal
         path: a file with one of ``WRITE_ENDINGS``. Formats that hold one person get a file for each of several,
             ``take_id0.trc``, ``take_id1.trc``, ... after the track ids.
         overwrite: whether an existing file may be replaced.
+        say: takes a sentence for everything that had to be filled in or left out.
 
     Returns:
         The files that were written.
@@ -109,5 +123,6 @@ def write_poses(poses: Poses3D, path: str | PathLike[str], overwrite: bool = Fal
         poses.save(file, overwrite)
         return [file]
     format = _FORMATS[ending]
-    written: list[Path] | None = format.function(format.write)(poses, file, overwrite)
+    known = {"say": say} if format.says else {}
+    written: list[Path] | None = format.function(format.write)(poses, file, overwrite, **known)
     return [file] if written is None else written

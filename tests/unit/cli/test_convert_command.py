@@ -101,6 +101,12 @@ def test_every_ending(poses: Path, tmp_path: Path, ending: str) -> None:
         assert Path(file).stat().st_size > 0
 
 
+def test_what_a_writer_fills_in_is_said(poses: Path, tmp_path: Path) -> None:
+    """The second person lacks a frame, which a BVH cannot say."""
+    notes = json.loads(convert(poses, tmp_path / "a.bvh", "--json").stdout)["notes"]
+    assert any("person 5" in note for note in notes)
+
+
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 

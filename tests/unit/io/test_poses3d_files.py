@@ -350,3 +350,12 @@ def test_npz_that_claims_too_much(tmp_path: Path) -> None:
         archive.writestr("joints.npy", b"")
     with pytest.raises(FileFormatError, match="do not make an array"):
         read_poses(tmp_path / "a.npz")
+
+
+def test_what_is_written_and_not_read(tmp_path: Path) -> None:
+    """A .glb is for others to show."""
+    only_written = set(WRITE_ENDINGS) - set(READ_ENDINGS)
+    assert only_written == {".glb"}
+    (tmp_path / "a.glb").write_bytes(b"glTF")
+    with pytest.raises(UnknownFormatError, match="not read back"):
+        read_poses(tmp_path / "a.glb")

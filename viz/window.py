@@ -93,9 +93,11 @@ class Viewer:
         self.followed: tuple[int | None, np.ndarray | None] = (None, None)
         self.backdrop: Any = None
         self.arranged: tuple[Any, ...] = ()
+        self.asked_to_close = False
         self.window.set_on_layout(self._lay_out)
         self.window.set_on_key(self._key)
         self.window.set_on_tick_event(self._tick)
+        self.window.set_on_close(self._closing)
         self.widget.set_on_mouse(self._mouse)
         self.key_names = {int(key): name for name, key in gui.KeyName.__members__.items()}
         self.clock = time.perf_counter()
@@ -103,6 +105,9 @@ class Viewer:
 
     def _tick(self) -> bool:
         """Let the time pass since the last tick; returns whether something new is to be shown."""
+        if self.asked_to_close:
+            self.player.closed = True
+            self._changed()
         now = time.perf_counter()
         elapsed, self.clock = now - self.clock, now
         if not self.player.playing:
@@ -115,12 +120,18 @@ class Viewer:
         return True
 
     def _key(self, event: Any) -> bool:
-        if event.type != self.gui.KeyEvent.Type.DOWN:
-            return False
-        known = press(self.player, self.key_names.get(int(event.key), ""))
+        name = self.key_names.get(int(event.key), "")
+        if name == "ESCAPE":
+            self.asked_to_close = False  # what Esc does is the player's to say
+        known = event.type == self.gui.KeyEvent.Type.DOWN and press(self.player, name)
         if known:
             self._changed()
         return known
+
+    def _closing(self) -> bool:
+        """Whether the window may close now. Open3D asks at its close button and, just before the key itself, at Esc."""
+        self.asked_to_close = not self.player.closed
+        return self.player.closed
 
     def _mouse(self, event: Any) -> Any:
         kinds = self.gui.MouseEvent.Type

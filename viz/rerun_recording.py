@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lift3d.io.videos import VideoFile
     from lift3d.viz.clip_blocks import Clip
 
+WHITE = [255, 255, 255]
 BLOCK = 2000  # frames that are sent at once
 JOINT_METRES, TRUTH_METRES, JOINT_POINTS = 0.02, 0.014, -4.0  # negative: points of the screen
 
@@ -43,7 +44,8 @@ def save_rerun(
     """Save a Rerun recording: joints and bones of people, error bars, truth, cameras with 2D keypoints and videos.
 
     The timelines are "frame" and, where the rate is known, "time" in seconds. Coordinates are those of the clip. The
-    file is written in blocks of frames. Nothing is started and nothing is sent anywhere.
+    file is written in blocks of frames. Nothing is started and nothing is sent anywhere. To show videos in H.264,
+    Rerun's own viewer needs the program FFmpeg; its viewer in a browser does not.
 
     Args:
         motion: 3D poses (with their 2D keypoints, if they carry them) or 2D keypoints alone.
@@ -161,13 +163,14 @@ def _layout(scene: _Scene) -> Any:
     """The views that a viewer opens with: the world beside the images."""
     import rerun.blueprint as rrb
 
-    images = [rrb.Spatial2DView(origin=camera_path(camera), name=camera.name) for camera, _ in scene.videos]
+    # Through a camera of a rig the people in 3D are seen on its video.
+    shown = ["$origin/**", "world/people/**"] if scene.placed else "$origin/**"
+    images = [
+        rrb.Spatial2DView(origin=camera_path(camera), contents=shown, name=camera.name) for camera, _ in scene.videos
+    ]
     if scene.keypoints is not None and all(camera_path(camera) != scene.image for camera, _ in scene.videos):
         images.insert(0, rrb.Spatial2DView(origin=scene.image, name="2D keypoints"))
-    beside = rrb.Grid(*images) if images else None
-    if scene.people is None:
-        return rrb.Blueprint(beside, collapse_panels=True)
-    world = rrb.Spatial3DView(origin="world", name="3D", background=[255, 255, 255])
-    if beside is None:
-        return rrb.Blueprint(world, collapse_panels=True)
-    return rrb.Blueprint(rrb.Horizontal(world, beside, column_shares=[2, 1]), collapse_panels=True)
+    views: list[Any] = [] if scene.people is None else [rrb.Spatial3DView(origin="world", name="3D", background=WHITE)]
+    if images:
+        views.append(rrb.Grid(*images))
+    return rrb.Blueprint(rrb.Horizontal(*views, column_shares=[2, 1][: len(views)]), collapse_panels=True)

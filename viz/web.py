@@ -135,7 +135,8 @@ def _check_seen(motion: Poses3D | Keypoints2D, step: int) -> None:
         if step == 1:
             raise
         raise Lift3DError(
-            f"there is nothing to draw: no joint is seen in the frames that fit into a page (one in {step}); cut the clip"
+            f"there is nothing to draw: no joint is seen in the frames that fit into a page "
+            f"(one in {step}); cut the clip"
         ) from error
 
 

@@ -356,7 +356,7 @@ def test_the_angle_plot_goes_with_the_clip(browser, tmp_path):
     assert drawn(browser, "plot") > 20
 
     def shown(name, values):
-        return f"{values[name][frame, 0]:.1f}".replace("-", "−") + "°"
+        return f"{values[name][frame, 0]:.1f}".replace("-", "\u2212") + "°"
 
     left, right = "left_knee_flexion", "right_knee_flexion"
     places = []
@@ -410,7 +410,7 @@ def test_angles_of_people_who_come_and_go(browser, tmp_path):
         browser.settle()
         words.append(browser.run("document.getElementById('angle-values').textContent"))
     degrees = [f"{joint_angles(motion)[f'{side}_knee_flexion'][1, 1]:.1f}°" for side in ("left", "right")]
-    assert words == [f"left {degrees[0]}right {degrees[1]}", "left –right –"]
+    assert words == [f"left {degrees[0]}right {degrees[1]}", "left \u2013right \u2013"]
     assert not browser.errors
 
 
@@ -469,7 +469,8 @@ def test_nothing_overlaps_on_a_projector_or_a_phone(browser, tmp_path, size):
         browser.settle()
         boxes = browser.run(
             """['header', '#stage-box', '#plot-box', 'aside', 'footer'].map(name => {
-            const b = document.querySelector(name).getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; })"""
+            const b = document.querySelector(name).getBoundingClientRect();
+            return [b.left, b.top, b.right, b.bottom]; })"""
         )
         for i, (left, top, right, bottom) in enumerate(boxes):
             assert -0.5 <= left < right <= size[0] + 0.5

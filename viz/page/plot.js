@@ -1,6 +1,7 @@
 // The angle plot: one angle of one person over time, its left and right side, with a cursor at the current frame.
 
 const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
+const FIRST_SECONDS = 60;
 
 class Plot {
   constructor(canvas, clip) {
@@ -11,7 +12,8 @@ class Plot {
     this.person = 0;
     this.shown = this.angles.list.find(({ name }) => name === 'knee_flexion') || this.angles.list[0];
     this.from = 0;
-    this.to = clip.frames - 1;
+    // A long clip starts with its first minute; the wheel and a double click show more.
+    this.to = Math.min(clip.frames - 1, Math.ceil(FIRST_SECONDS * (clip.fps || 30 / clip.step)));
     this.measure();
   }
 
@@ -177,6 +179,8 @@ class Plot {
     pen.clip();
     pen.strokeStyle = pen.fillStyle = colour;
     pen.lineWidth = width;
+    // Bands of many frames a pixel let each other be seen.
+    pen.globalAlpha = every > 4 ? 0.6 : 1;
     pen.beginPath();
     let open = false;
     for (let frame = first; frame <= last; frame += every) {

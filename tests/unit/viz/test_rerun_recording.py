@@ -22,7 +22,7 @@ CAMERA = Camera.assumed((1280, 720))
 def motion(frames: int = 12, space: str = "world", **more) -> Poses3D:
     """Two people: the second comes late, is away in between, and both lack joints now and then."""
     generator = np.random.default_rng(3)
-    xyz = generator.uniform(-1, 1, (frames, 2, 17, 3)) + [0, 0, 4]
+    xyz = generator.uniform(-1, 1, (frames, 2, 17, 3)) + np.array([0, 0, 4])
     xyz[: frames // 4, 1] = np.nan
     xyz[frames // 2, 1] = np.nan
     xyz[generator.random((frames, 2, 17)) < 0.1] = np.nan

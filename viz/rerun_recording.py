@@ -169,7 +169,7 @@ def _layout(scene: _Scene) -> Any:
         rrb.Spatial2DView(origin=camera_path(camera), contents=shown, name=camera.name) for camera, _ in scene.videos
     ]
     if scene.keypoints is not None and all(camera_path(camera) != scene.image for camera, _ in scene.videos):
-        images.insert(0, rrb.Spatial2DView(origin=scene.image, name="2D keypoints"))
+        images.insert(0, rrb.Spatial2DView(origin=scene.image, name="2D keypoints", background=WHITE))
     views: list[Any] = [] if scene.people is None else [rrb.Spatial3DView(origin="world", name="3D", background=WHITE)]
     if images:
         views.append(rrb.Grid(*images))

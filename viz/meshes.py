@@ -204,6 +204,8 @@ def open3d_picture(picture: Picture) -> Any:
     triangles = np.array([[0, 2, 1], [0, 3, 2], [0, 1, 2], [0, 2, 3]], np.int32)
     made.triangles = o3d.utility.Vector3iVector(triangles)
     corners = np.array([[0.0, 1], [1, 1], [1, 0], [0, 0]])  # v counts upwards
+    # Without colours Open3D takes grey, and halves the picture's light.
+    made.vertex_colors = o3d.utility.Vector3dVector(np.ones((4, 3)))
     made.triangle_uvs = o3d.utility.Vector2dVector(corners[triangles.reshape(-1)])
     return made
 

@@ -39,6 +39,15 @@ _LIGHTENED = np.round(
 ).astype(np.uint8)
 
 
+class _Only:
+    """The one renderer of Open3D that is alive: where there are two, Filament aborts the process as one goes
+    ("MaterialInstance is still in use"), and where one is still there as the process ends, too."""
+
+    renderer: Any = None
+    size: tuple[int, int] | None = None
+    owner: int | None = None
+
+
 class Open3DFrames:
     """A renderer by Open3D; ask ``lift3d.viz.open3d_probe`` first, for where there is no driver it ends the process.
 
@@ -54,23 +63,23 @@ class Open3DFrames:
     name = "Open3D"
 
     def __init__(self, size: tuple[int, int], transparent: bool = False, quiet: bool = True) -> None:
-        o3d = import_open3d()
+        import_open3d()
         self.size = size
         self.transparent = transparent
-        with silenced() if quiet else nullcontext():
-            self._renderer = o3d.visualization.rendering.OffscreenRenderer(*size)
-        self._scene = self._renderer.scene
-        view = self._scene.view
-        view.set_post_processing(False)
-        view.set_ambient_occlusion(False)
-        view.set_shadowing(False)
-        self._scene.set_background([1.0, 1.0, 1.0, 1.0])
+        self._quiet = quiet
         self._backdrop: Drawing | None = None
         self._moving: list[str] = []
         self._solid = open3d_material("defaultUnlit")
+        self._take_over()
+
+    @property
+    def _scene(self) -> Any:
+        return _Only.renderer.scene
 
     def draw(self, backdrop: Drawing, drawing: Drawing, viewpoint: Viewpoint) -> np.ndarray:
         """One frame, (height, width, 3) uint8, or 4 with transparency."""
+        if _Only.owner != id(self):
+            self._take_over()
         if backdrop is not self._backdrop:
             for i in range(len(self._backdrop.lines) if self._backdrop else 0):
                 self._remove(f"backdrop {i}")
@@ -85,6 +94,22 @@ class Open3DFrames:
         image = self._transparent() if self.transparent else self._render()
         draw_labels(image, backdrop.labels + drawing.labels, viewpoint)
         return image
+
+    def _take_over(self) -> None:
+        """Have the renderer in this one's size, without what another one has put into its scene."""
+        if _Only.size != self.size:
+            _Only.renderer = None
+            with silenced() if self._quiet else nullcontext():
+                _Only.renderer = import_open3d().visualization.rendering.OffscreenRenderer(*self.size)
+            _Only.size = self.size
+            view = self._scene.view
+            view.set_post_processing(False)
+            view.set_ambient_occlusion(False)
+            view.set_shadowing(False)
+        self._scene.clear_geometry()
+        self._scene.set_background([1.0, 1.0, 1.0, 1.0])
+        self._backdrop, self._moving = None, []
+        _Only.owner = id(self)
 
     def _add_moving(self, drawing: Drawing, light: np.ndarray) -> list[str]:
         names = []
@@ -132,11 +157,11 @@ class Open3DFrames:
     def _render(self) -> np.ndarray:
         """The scene on its background; error bars lie thinly over the picture without them, joints shine through."""
         if not self._scene.has_geometry("ellipsoids"):
-            return np.array(self._renderer.render_to_image())[..., :3]
+            return np.array(_Only.renderer.render_to_image())[..., :3]
         layers = []
         for shown in (False, True):
             self._scene.show_geometry("ellipsoids", shown)
-            layers.append(np.array(self._renderer.render_to_image())[..., :3].astype(np.float32))
+            layers.append(np.array(_Only.renderer.render_to_image())[..., :3].astype(np.float32))
         return np.round(layers[0] + ELLIPSOID_ALPHA * (layers[1] - layers[0])).astype(np.uint8)
 
     def _transparent(self) -> np.ndarray:

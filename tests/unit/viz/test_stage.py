@@ -4,47 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stage_scenes import BODY, ring, standing
 
 from lift3d.errors import Lift3DError, ShapeError
 from lift3d.geometry.cameras import Camera
-from lift3d.geometry.rigs import Rig
 from lift3d.palette import LEFT, RIGHT
 from lift3d.poses import Poses3D
-from lift3d.skeletons import get_skeleton
 from lift3d.viz.bones import drawn_bones
 from lift3d.viz.look import Look, error_colours, rgb
 from lift3d.viz.stage import Stage
 from lift3d.viz.surroundings import floor_grid
-
-BODY = get_skeleton("h36m17")
-
-
-def standing(frames: int = 60, people: int = 2) -> np.ndarray:
-    """People who stand a metre apart and walk along y at 0.01 m a frame, facing -y; left is at +x."""
-    heights = {"ankle": 0.08, "knee": 0.5, "hip": 0.95, "shoulder": 1.45, "elbow": 1.2, "wrist": 0.95}
-    middle = {"pelvis": 0.95, "spine": 1.2, "thorax": 1.45, "nose": 1.6, "head_top": 1.75}
-    pose = np.zeros((len(BODY), 3), np.float32)
-    for j, joint in enumerate(BODY.joints):
-        side = BODY.side(j)
-        part = joint.split("_", 1)[1] if side != "middle" else joint
-        pose[j] = {"left": 0.2, "right": -0.2, "middle": 0}[side], 0, heights.get(part, middle.get(part, 0))
-    xyz = np.tile(pose, (frames, people, 1, 1))
-    xyz[..., 0] += np.arange(people)[None, :, None]
-    xyz[..., 1] += 0.01 * np.arange(frames)[:, None, None]
-    return xyz
-
-
-def ring(count: int = 3, distance: float = 4.0) -> Rig:
-    """Cameras around the origin at 1.2 m that look at its axis."""
-    cameras = []
-    for i, angle in enumerate(np.linspace(0, 2 * np.pi, count, endpoint=False)):
-        forward = -np.array([np.cos(angle), np.sin(angle), 0])
-        down = np.array([0, 0, -1.0])
-        R = np.stack([np.cross(down, forward), down, forward])
-        centre = np.array([0, 0, 1.2]) - distance * forward
-        K = np.array([[1000.0, 0, 640], [0, 1000, 360], [0, 0, 1]])
-        cameras.append(Camera(K, R=R, t=-R @ centre, image_size=(1280, 720), name=f"cam{i}"))
-    return Rig(tuple(cameras))
 
 
 class Counting:
@@ -77,7 +46,7 @@ def test_rows_are_the_clip() -> None:
     for row, (a, b, _) in enumerate(bones):
         start, end = drawing.cylinders.starts[len(bones) + row], drawing.cylinders.ends[len(bones) + row]
         if BODY.index("left_knee") in (a, b):
-            assert np.isnan(start).all() and np.isnan(end).all()
+            assert np.isnan([start, end]).all()
         else:
             np.testing.assert_array_equal([start, end], xyz[7, 1, [a, b]])
 
@@ -162,7 +131,7 @@ def test_ellipsoids_are_the_covariance() -> None:
     xyz = standing(4, 1)
     turn = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # camera space as it is drawn
     for space, change in (("world", np.eye(3)), ("camera", turn)):
-        poses = Poses3D(xyz + (0, 0, 3), skeleton=BODY, covariance=covariance, space=space)
+        poses = Poses3D(xyz + np.array([0, 0, 3]), skeleton=BODY, covariance=covariance, space=space)
         axes = Stage(poses, look=Look(ellipsoids=2.0)).drawing(2).ellipsoids.axes
         expected = 4 * change @ covariance[2, 0] @ change.T
         np.testing.assert_allclose(axes @ axes.swapaxes(1, 2), expected, atol=1e-6)
@@ -209,7 +178,7 @@ def test_default_viewpoints_have_the_motion_in_frame(aspect: float) -> None:
     for name in ("front", "side", "top", "overview"):
         pixels, depth = views[name].project(xyz.reshape(-1, 3), width, height)
         assert (depth > 0).all()
-        assert (pixels >= 0).all() and (pixels <= (width, height)).all(), name
+        assert ((pixels >= 0) & (pixels <= (width, height))).all(), name
         if name != "overview":
             extent = (pixels.max(axis=0) - pixels.min(axis=0)) / (width, height)
             assert extent.max() > 0.6, name

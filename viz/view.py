@@ -1,42 +1,66 @@
-"""One call for every way to save a view of a clip, chosen by the file's ending."""
+"""One call for the ways to save a whole clip as something to look at, chosen by the file's ending."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lift3d.errors import UnknownFormatError
+from lift3d.io.stored_poses import Clip
 from lift3d.poses import Keypoints2D, Poses3D
+
+if TYPE_CHECKING:
+    from lift3d.geometry.rigs import Rig
+    from lift3d.io.videos import VideoFile
 
 PICTURES = (".png", ".svg", ".pdf")
 PAGES = (".html",)
+RECORDINGS = (".rrd",)
 
 
 def save_view(
-    motion: Poses3D | Keypoints2D, path: str | PathLike[str], overwrite: bool = False, truth: Poses3D | None = None
+    motion: Clip | Keypoints2D,
+    path: str | PathLike[str],
+    overwrite: bool = False,
+    truth: Clip | None = None,
+    rig: Rig | None = None,
+    videos: Mapping[str, VideoFile] | None = None,
 ) -> None:
-    """Save a picture (.png, .svg, .pdf) or a page that plays (.html) of a clip.
+    """Save a picture of a few moments (.png, .svg, .pdf), a page that plays (.html) or a Rerun recording (.rrd).
 
     Args:
         motion: the clip.
         path: the file; its ending names the kind.
         overwrite: whether an existing file may be replaced.
-        truth: poses to draw beside it in grey, with as many frames and in the same space.
+        truth: poses to draw beside it, with as many frames and in the same space.
+        rig: the cameras around poses in world space; a picture does not show them.
+        videos: a video for each camera, by the camera's name; a picture does not show them.
 
     Raises:
         UnknownFormatError: no view has this ending.
         OutputExistsError: the file exists and ``overwrite`` is False.
-        ShapeError: ``truth`` does not fit ``motion``.
+        ShapeError: ``truth`` or ``rig`` does not fit ``motion``.
         Lift3DError: no joint is seen in the whole clip.
     """
     ending = Path(path).suffix.lower()
     if ending in PICTURES:
         from lift3d.viz.picture import save_picture
 
-        save_picture(motion, path, overwrite, truth)
+        save_picture(_whole(motion), path, overwrite, None if truth is None else truth.select(slice(None)))
     elif ending in PAGES:
         from lift3d.viz.web import save_page
 
-        save_page(motion, path, overwrite, truth)
+        save_page(motion, path, overwrite, truth, rig, videos)
+    elif ending in RECORDINGS:
+        from lift3d.viz.rerun_recording import save_rerun
+
+        save_rerun(motion, path, overwrite, truth, rig, videos)
     else:
-        raise UnknownFormatError(path, f"no view has the ending {ending!r}; use one of {', '.join(PICTURES + PAGES)}")
+        known = ", ".join(PICTURES + PAGES + RECORDINGS)
+        raise UnknownFormatError(path, f"no view has the ending {ending!r}; use one of {known}")
+
+
+def _whole(motion: Clip | Keypoints2D) -> Poses3D | Keypoints2D:
+    return motion.select(slice(None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -104,6 +105,7 @@ def _read(path: Path, fps: float | None, smooth: str | None) -> Poses3D:
     poses = read_motion(path, fps=fps)
     if not isinstance(poses, Poses3D):
         raise typer.BadParameter(f"{path} holds 2D keypoints; lift or triangulate them first")
+    poses = replace(poses, provenance={"source": str(path), **poses.provenance})
     if smooth is None:
         return poses
     method, parameters = parse_filter(smooth)

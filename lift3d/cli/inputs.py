@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ import typer
 from lift3d.errors import FileFormatError, UnknownFormatError
 
 if TYPE_CHECKING:
+    from lift3d.io.stored_poses import Clip
     from lift3d.poses import Keypoints2D, Poses3D
 
 
@@ -39,6 +42,19 @@ def read_motion(
     if image_size is not None or skeleton is not None:
         raise typer.BadParameter(f"{path} holds 3D poses, which --image-size and --skeleton say nothing of")
     return poses if fps is None else replace(poses, fps=fps)
+
+
+@contextmanager
+def open_motion(path: Path) -> Iterator[Keypoints2D | Clip]:
+    """As ``read_motion``, but of a lift3d file of 3D poses only those frames are read that are asked for."""
+    from lift3d.io.motion_file import stored_kind
+    from lift3d.io.stored_poses import open_poses
+
+    if path.suffix.lower() == ".h5" and path.is_file() and stored_kind(path) == "poses_3d":
+        with open_poses(path) as poses:
+            yield poses
+    else:
+        yield read_motion(path)
 
 
 def _read_poses(path: Path) -> Poses3D | None:

@@ -23,6 +23,8 @@ from lift3d.pages.assemble import fill_page, image, new_figure, plain_text, repo
 
 # Of a crowd so many people are reported, those that are seen most.
 MOST_PEOPLE = 6
+# Angles that are written beside a key event; the DataFrame has all.
+AT_EVENTS = ("hip_flexion", "knee_flexion", "elbow_flexion", "trunk_lean")
 # Of long lists a report shows so many rows; the DataFrames hold all.
 MOST_ROWS = 60
 COLUMNS = 3
@@ -249,7 +251,9 @@ def _speed(analysis: Analysis, person: int) -> str:
     for event in events[: MOST_ROWS - len(rows)]:
         name = f"{event.side} {event.name}".strip().replace("_", " ")
         known = ", ".join(
-            f"{ANGLES[angle].title.lower()} {value:.0f}°" for angle, value in event.angles.items() if np.isfinite(value)
+            f"{ANGLES[angle].title.lower()} {value:.0f}°"
+            for angle, value in event.angles.items()
+            if angle.endswith(AT_EVENTS) and np.isfinite(value)
         )
         rows.append(row((name, f"{event.seconds:.2f} s", f"{_number(event.value, 2)} {event.unit}", known)))
     for jump in analysis.events.jumps:
@@ -261,7 +265,7 @@ def _speed(analysis: Analysis, person: int) -> str:
     return (
         _about("Smoothed at 10 Hz; peaks of poses that jitter are still a little high.")
         + image(figure, "Speeds over time")
-        + f"<details open><summary>Key events</summary>{table(('what', 'when', 'how much', 'angles'), rows)}</details>"
+        + f"<details><summary>Key events</summary>{table(('what', 'when', 'how much', 'angles'), rows)}</details>"
     )
 
 

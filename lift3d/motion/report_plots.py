@@ -25,6 +25,7 @@ def quiet(axes: Axes) -> None:
     """A light grid, no frame, small grey numbers."""
     axes.set_facecolor("white")
     axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
     axes.tick_params(labelsize=9, colors=FAINT, length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)

@@ -63,7 +63,7 @@ def summary(analysis: Analysis, person: int) -> Iterator[str]:
     if found is not None:
         count = found.count(person)
         tempo = [item.end_seconds - item.start_seconds for item in found if item.counts and item.person == person]
-        pace = f", {np.median(tempo):.1f} s each" if tempo else ""
+        pace = f", {np.median(tempo):.1f} s{' each' * (count != 1)}" if tempo else ""
         yield f"{who} did {count} whole {found.exercise.title.lower()} repetition{'s' * (count != 1)}{pace}."
         for hint in analysis.form[person]:
             yield f"{hint.title}: {hint.words}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lift3d.motion.analysis import Analysis, analyze
+    from lift3d.motion.angle_errors import angle_sigma
     from lift3d.motion.angles import ANGLES, Angles, joint_angles
     from lift3d.motion.bones import bone_lengths
     from lift3d.motion.contacts import footskate, ground_contacts
@@ -25,6 +26,7 @@ _MODULES = {
     "Analysis": "analysis",
     "acceleration": "kinematics",
     "analyze": "analysis",
+    "angle_sigma": "angle_errors",
     "angular_acceleration": "kinematics",
     "angular_velocity": "kinematics",
     "bone_lengths": "bones",
@@ -45,6 +47,7 @@ __all__ = [
     "Angles",
     "acceleration",
     "analyze",
+    "angle_sigma",
     "angular_acceleration",
     "angular_velocity",
     "bone_lengths",

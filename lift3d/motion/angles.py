@@ -49,8 +49,7 @@ def joint_angles(poses: Poses3D) -> Angles:
     J. Biomech. Eng. 113, 1991.
     """
     body = Body(poses.xyz, poses.skeleton)
-    values = _measure(body, UP[poses.space])
-    table = np.stack([values[name] for name in ANGLES], axis=-1).astype(np.float32)
+    table = measure(body, poses.space).astype(np.float32)
     missing = {
         name: _reason(name, body, poses.skeleton)
         for index, name in enumerate(ANGLES)
@@ -59,13 +58,13 @@ def joint_angles(poses: Poses3D) -> Angles:
     return Angles(tuple(ANGLES), table, missing, poses.fps, poses.track_ids)
 
 
-def _measure(body: Body, up: np.ndarray) -> dict[str, np.ndarray]:
-    """Every angle (frames, people) by its name."""
-    values = _trunk(body, up)
+def measure(body: Body, space: str) -> np.ndarray:
+    """(..., angles) degrees, float64, of the angles of ``ANGLES``."""
+    values = _trunk(body, UP[space])
     for side, sign in (("left", -1.0), ("right", 1.0)):
         for angles in (_leg(body, side, sign), _arm(body, side, sign)):
             values |= {f"{side}_{name}": angle for name, angle in angles.items()}
-    return values
+    return np.stack([values[name] for name in ANGLES], axis=-1)
 
 
 def _trunk(body: Body, up: np.ndarray) -> dict[str, np.ndarray]:
@@ -126,7 +125,7 @@ def _arm(body: Body, side: str, sign: float) -> dict[str, np.ndarray]:
 def _in_plane(sine: np.ndarray, cosine: np.ndarray) -> np.ndarray:
     """Degrees of what is seen in a plane; NaN where too little of it is."""
     angle = np.degrees(np.arctan2(sine, cosine))
-    return np.where(np.hypot(sine, cosine) >= LEAST_SINE, angle, np.nan)
+    return np.asarray(np.where(np.hypot(sine, cosine) >= LEAST_SINE, angle, np.nan))
 
 
 def _arcsine(sine: np.ndarray) -> np.ndarray:
@@ -139,7 +138,7 @@ def _from_lowest(angle: np.ndarray) -> np.ndarray:
 
 def _shown(bend: np.ndarray) -> np.ndarray:
     """(..., 3) the hinge's axis where its bend shows it; NaN elsewhere."""
-    return np.where(np.linalg.norm(bend, axis=-1, keepdims=True) >= LEAST_SINE, unit(bend), np.nan)
+    return np.asarray(np.where(np.linalg.norm(bend, axis=-1, keepdims=True) >= LEAST_SINE, unit(bend), np.nan))
 
 
 def _hinge_angle(bend: np.ndarray, cosine: np.ndarray, reference: np.ndarray | None = None) -> np.ndarray:
@@ -155,10 +154,10 @@ def _hinge_angle(bend: np.ndarray, cosine: np.ndarray, reference: np.ndarray | N
     size = np.linalg.norm(bend, axis=-1)
     total = np.degrees(np.arctan2(size, cosine))
     if reference is None:
-        return total
+        return np.asarray(total)
     axis = unit(bend + np.where(cosine > 0, np.maximum(LEAST_SINE - size, 0), 0)[..., None] * reference)
     angle = np.degrees(np.arctan2(dot(bend, axis), cosine))
-    return np.where(np.isfinite(angle), angle, total)
+    return np.asarray(np.where(np.isfinite(angle), angle, total))
 
 
 def _swung(vectors: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:

@@ -50,6 +50,15 @@ class Body:
         self._points = np.asarray(points, dtype=np.float64)
         self._skeleton = skeleton
         self._places: dict[str, np.ndarray] = {}
+        self._seen: dict[tuple[str, ...], bool] = {}
+
+    def elsewhere(self, points: np.ndarray) -> Body:
+        """The body with other points (..., joints, 3), each place being given by the same joints as here."""
+        moved = Body(points, self._skeleton)
+        for place in PLACES:
+            self.joints_of(place)
+        moved._seen = self._seen
+        return moved
 
     def at(self, place: str) -> np.ndarray:
         """(..., 3) metres where a place of the body is; NaN where it is missing."""
@@ -68,8 +77,10 @@ class Body:
         return (seen or known or [()])[0]
 
     def _together(self, joints: tuple[str, ...]) -> bool:
-        chosen = self._points[..., [self._skeleton.index(joint) for joint in joints], :]
-        return bool(np.isfinite(chosen).all(axis=(-2, -1)).any())
+        if joints not in self._seen:
+            chosen = self._points[..., [self._skeleton.index(joint) for joint in joints], :]
+            self._seen[joints] = bool(np.isfinite(chosen).all(axis=(-2, -1)).any())
+        return self._seen[joints]
 
     def has(self, place: str) -> bool:
         """Whether the place is seen at all."""

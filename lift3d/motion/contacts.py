@@ -186,7 +186,7 @@ def _speed(points: np.ndarray, fps: float) -> np.ndarray:
     for way, steps in ((after - before, 2 * reach), (after - points, reach), (points - before, reach)):
         moves = np.where(np.isnan(moves), way * fps / steps, moves)
     moves = np.where(np.isnan(moves), derivative(points, fps), moves)
-    return np.where(np.isfinite(points[..., 0]), np.linalg.norm(moves, axis=-1), np.nan)
+    return np.asarray(np.where(np.isfinite(points[..., 0]), np.linalg.norm(moves, axis=-1), np.nan))
 
 
 def _with_hysteresis(begin: np.ndarray, last: np.ndarray) -> np.ndarray:
@@ -200,4 +200,4 @@ def _with_hysteresis(begin: np.ndarray, last: np.ndarray) -> np.ndarray:
         latest = np.maximum.accumulate(np.where(begin, frames, -1), axis=0)
         return np.asarray(last & (latest > start))
 
-    return begun(begin, last) | begun(begin[::-1], last[::-1])[::-1]
+    return np.asarray(begun(begin, last) | begun(begin[::-1], last[::-1])[::-1])

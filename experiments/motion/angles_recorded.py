@@ -50,7 +50,7 @@ def table(own: Angles, sigma: np.ndarray, reference: Angles) -> str:
         difference = own[name][:, 0] - reference[name][:, 0]
         difference = difference[np.isfinite(difference)]
         if not difference.size:
-            rows.append(f"| {name} | {own.missing.get(name, 'never in both')} | | | |")
+            rows.append(f"| {name} | {own.missing.get(name, 'never in both')} | | | | |")
             continue
         offset = difference.mean()
         seen = reference[name][np.isfinite(reference[name])]

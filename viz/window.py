@@ -22,6 +22,8 @@ from lift3d.viz.window_probe import require_window
 SIZE = 1280, 800
 # Widths in letters.
 PANEL_WIDTH = 15
+# (seconds since the last change, seconds between two drawings of what has not changed).
+REPEATS = (0.5, 0.05), (np.inf, 1.0)
 WHITE = np.array([1.0, 1.0, 1.0, 1.0], np.float32)
 
 
@@ -100,7 +102,7 @@ class Viewer:
         self.window.set_on_close(self._closing)
         self.widget.set_on_mouse(self._mouse)
         self.key_names = {int(key): name for name, key in gui.KeyName.__members__.items()}
-        self.clock = time.perf_counter()
+        self.clock = self.changed_at = self.drawn_at = time.perf_counter()
         self._changed()
 
     def _tick(self) -> bool:
@@ -110,13 +112,17 @@ class Viewer:
             self._changed()
         now = time.perf_counter()
         elapsed, self.clock = now - self.clock, now
-        if not self.player.playing:
-            return False
-        before = self.player.frame
+        before = self.player.frame, self.player.playing
         self.player.advance(elapsed)
-        if self.player.frame == before and self.player.playing:
+        if (self.player.frame, self.player.playing) != before:
+            self._changed()
+            return True
+        # A driver that is behind leaves out what it is told to draw, so the last state is drawn some more times.
+        wait = next(wait for since, wait in REPEATS if now - self.changed_at < since)
+        if now - self.drawn_at < wait:
             return False
-        self._changed()
+        self.drawn_at = now
+        self.widget.force_redraw()
         return True
 
     def _key(self, event: Any) -> bool:
@@ -169,6 +175,7 @@ class Viewer:
         if player.picture:
             player.picture = False
             self._save_picture()
+        self.changed_at = self.drawn_at = time.perf_counter()
         self.widget.force_redraw()
         self.window.post_redraw()
 

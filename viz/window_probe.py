@@ -21,6 +21,10 @@ application.initialize()
 window = application.create_window("lift3d", 64, 64, -1, -1, {HIDDEN})
 widget = gui.SceneWidget()
 widget.scene = rendering.Open3DScene(window.renderer)
+window.add_child(widget)
+window.post_redraw()
+for _ in range(3):
+    application.run_one_tick()
 print("opened", flush=True)
 import os
 os._exit(0)
@@ -43,7 +47,8 @@ def require_window() -> None:
         )
     except subprocess.TimeoutExpired:
         raise Lift3DError(f"opening a window took more than {SECONDS} s; {INSTEAD}") from None
-    if "opened" not in trial.stdout:
+    # Without a display Open3D says so, and draws into nothing.
+    if "opened" not in trial.stdout or "headless" in trial.stdout + trial.stderr:
         raise Lift3DError(f"no window can be opened here ({_reason(trial.stdout + trial.stderr)}); {INSTEAD}")
 
 

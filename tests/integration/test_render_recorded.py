@@ -25,7 +25,7 @@ def stage(shared_data: Path) -> Stage:
     rig = read_rig(demo / "calibration" / "Calib.qca.txt")
     folder = demo / "single_balancing"
     keypoints = [read_keypoints(folder / "pose" / f"{name}_json", fps=60) for name in CAMERAS]
-    poses = triangulate(keypoints, rig)[0]
+    poses = triangulate(keypoints, rig)
     videos = {
         name: VideoFile(folder / "videos" / f"{short}.mp4") for name, short in zip(rig.names, CAMERAS, strict=True)
     }

@@ -12,7 +12,7 @@ def test_the_target_is_in_the_middle_and_up_is_up() -> None:
     middle, depth = viewpoint.project(viewpoint.target, 640, 480)
     np.testing.assert_allclose(middle, [320, 240])
     assert np.isclose(depth, np.linalg.norm(viewpoint.eye - viewpoint.target))
-    above, _ = viewpoint.project(viewpoint.target + [0, 0, 0.1], 640, 480)
+    above, _ = viewpoint.project(viewpoint.target + np.array([0, 0, 0.1]), 640, 480)
     assert above[1] < 240
     assert np.isclose(above[0], 320)
 

@@ -6,6 +6,8 @@ edge and a light streak, so that they read as solid; there is no light and no ex
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from lift3d.viz.captions import draw_labels
@@ -41,8 +43,9 @@ class FlatFrames:
         # At 72 dots an inch a point is a pixel.
         self._agg = RendererAgg(size[0], size[1], 72)
         figure = Figure(figsize=(size[0] / 72, size[1] / 72), dpi=72)
-        self._lines = LineCollection([], capstyle="round", snap=False, figure=figure)
-        self._areas = PolyCollection([], linewidths=1.0, snap=False, figure=figure)
+        # matplotlib's annotations know no arrays of lines.
+        self._lines: Any = LineCollection([], capstyle="round", snap=False, figure=figure)
+        self._areas: Any = PolyCollection([], linewidths=1.0, snap=False, figure=figure)
         self._image = np.asarray(self._agg.buffer_rgba())
         self._behind: tuple[Drawing, bytes] | None = None
         self._background = np.zeros_like(self._image)

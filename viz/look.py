@@ -100,7 +100,6 @@ def error_colours(metres: np.ndarray, limit: float) -> np.ndarray:
 
 def rgb(colours: str | list[str]) -> np.ndarray:
     """``#RRGGBB`` as float32 from 0 to 1: (3,) of one colour, (n, 3) of a list."""
-    one = isinstance(colours, str)
-    values = [[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in ([colours] if one else colours)]
-    array = np.array(values, np.float32).reshape(-1, 3)
-    return array[0] if one else array
+    listed = [colours] if isinstance(colours, str) else colours
+    array = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in listed], np.float32).reshape(-1, 3)
+    return array[0] if isinstance(colours, str) else array

@@ -157,12 +157,17 @@ class Open3DFrames:
     def _render(self) -> np.ndarray:
         """The scene on its background; error bars lie thinly over the picture without them, joints shine through."""
         if not self._scene.has_geometry("ellipsoids"):
-            return np.array(_Only.renderer.render_to_image())[..., :3]
+            return self._shot()
         layers = []
         for shown in (False, True):
             self._scene.show_geometry("ellipsoids", shown)
-            layers.append(np.array(_Only.renderer.render_to_image())[..., :3].astype(np.float32))
-        return np.round(layers[0] + ELLIPSOID_ALPHA * (layers[1] - layers[0])).astype(np.uint8)
+            layers.append(self._shot().astype(np.float32))
+        image: np.ndarray = np.round(layers[0] + ELLIPSOID_ALPHA * (layers[1] - layers[0])).astype(np.uint8)
+        return image
+
+    def _shot(self) -> np.ndarray:
+        image: np.ndarray = np.array(_Only.renderer.render_to_image())[..., :3]
+        return image
 
     def _transparent(self) -> np.ndarray:
         """What lies over white and over black tells how much of the background shines through."""
@@ -172,7 +177,8 @@ class Open3DFrames:
             over.append(self._render().astype(np.float32))
         alpha = 255 - (over[0] - over[1]).mean(axis=-1, keepdims=True)
         colours = 255 * over[1] / np.maximum(alpha, 1)
-        return np.round(np.clip(np.concatenate([colours, alpha], axis=-1), 0, 255)).astype(np.uint8)
+        image: np.ndarray = np.round(np.clip(np.concatenate([colours, alpha], axis=-1), 0, 255)).astype(np.uint8)
+        return image
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from lift3d.palette import TRUTH, shade, side_colours
 from lift3d.skeletons import Skeleton
 from lift3d.viz.bones import drawn_bones
 from lift3d.viz.clip_blocks import BLOCK, ClipBlocks
-from lift3d.viz.drawing import Cylinders, Drawing, Ellipsoids, Lines, Picture, Spheres
+from lift3d.viz.drawing import Cylinders, Drawing, Ellipsoids, Label, Lines, Picture, Spheres
 from lift3d.viz.error_bars import error_bar_axes
 from lift3d.viz.look import Look, error_colours, rgb, shown_joints
 from lift3d.viz.scene import check_truth, floor_height, front_view, root_path
@@ -135,7 +135,7 @@ class Stage:
     def backdrop(self) -> Drawing:
         """What does not move: the floor's grid, the axes, the cameras and their names."""
         lines: list[Lines] = []
-        labels = []
+        labels: list[Label] = []
         low, high = self.low[:2].astype(float), self.high[:2].astype(float)
         places = [item.camera.centre[:2] for item in self.cameras]
         near = [place for place in places if np.linalg.norm(place - self.centre[:2]) < FAR]
@@ -317,7 +317,7 @@ def _radii(sample: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> tuple[np
     # A joint of a dense part is as slim as the longest of its bones allows.
     longest = np.zeros_like(shortest)
     for ends_ in (starts, ends):
-        np.maximum.at(longest, (slice(None), ends_), np.where(np.isfinite(lengths), lengths, 0))
+        np.maximum.at(longest.T, ends_, np.where(np.isfinite(lengths), lengths, 0).T)
     longest = np.where(longest > 0, longest, shortest)
     least = 0.002 * size
     bones = np.maximum(np.minimum(BONE * size, SLIM_BONE * lengths), least)

@@ -66,7 +66,8 @@ def lift(
     keypoints = read_keypoints(source, format=format, fps=fps, image_size=size, skeleton=skeleton)
     known = read_camera(camera) if camera else camera_of_focal(focal, keypoints) if focal else None
     poses = lift_with_progress(keypoints, checkpoint, known, height)
-    written = write_poses(poses, output, overwrite)
+    notes: list[str] = []
+    written = write_poses(poses, output, overwrite, notes.append)
     if picture is not None:
         save_view(poses, picture, overwrite=overwrite)
         written.append(picture)
@@ -74,7 +75,7 @@ def lift(
     from lift3d.lifting import describe
 
     summary = describe(poses)
-    text = "\n".join([to_text(summary), *(f"{path}: written" for path in written)])
+    text = "\n".join([to_text(summary), *notes, *(f"{path}: written" for path in written)])
     report({"input": source, "output": written, "checkpoint": checkpoint, **summary}, text, as_json)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -20,9 +20,6 @@ from lift3d.cli.options import (
     require_new,
 )
 from lift3d.cli.rig_options import Unit, parse_unit
-
-if TYPE_CHECKING:
-    pass
 
 
 def triangulate(
@@ -137,11 +134,12 @@ def triangulate(
         method, parameters = chosen_filter
         poses = filter_poses(poses, method, **parameters)
     summary = describe(poses, views)
-    written = write_poses(poses, output, overwrite)
+    notes: list[str] = []
+    written = write_poses(poses, output, overwrite, notes.append)
     if picture is not None:
         save_view(poses, picture, overwrite=overwrite)
         written.append(picture)
-    text = "\n".join([to_text(summary), *(f"{path}: written" for path in written)])
+    text = "\n".join([to_text(summary), *notes, *(f"{path}: written" for path in written)])
     report({"inputs": paths, "rig": rig_file, "output": written, **summary}, text, as_json)
 
 

@@ -74,7 +74,7 @@ def _side(side: str) -> list[_Node]:
     def of(names: str) -> tuple[str, ...]:
         return tuple(s + name for name in names.split())
 
-    nodes = [
+    return [
         _Node(f"{S}Shoulder", "Spine1", of("clavicle")),
         _Node(f"{S}Arm", f"{S}Shoulder", of("shoulder")),
         _Node(f"{S}ForeArm", f"{S}Arm", of("elbow")),
@@ -86,9 +86,14 @@ def _side(side: str) -> list[_Node]:
         _Node(f"{S}ToeBase", f"{S}Foot", of("toe_base foot")),
         _Node(f"{S}Toe_End", f"{S}ToeBase", of("toe_end big_toe toe")),
     ]
+
+
+def _fingers(side: str) -> list[_Node]:
+    nodes = []
     for finger, title in (("thumb", "Thumb"), *(names[:2] for names in FINGERS)):
-        names = [f"{S}Hand", *(f"{S}Hand{title}{k}" for k in (1, 2, 3, 4))]
-        nodes += [_Node(names[k], names[k - 1], (f"{s}{finger}{k}",)) for k in (1, 2, 3, 4)]
+        hand = f"{side.capitalize()}Hand"
+        names = [hand, *(f"{hand}{title}{k}" for k in (1, 2, 3, 4))]
+        nodes += [_Node(names[k], names[k - 1], (f"{side}_{finger}{k}",)) for k in (1, 2, 3, 4)]
     return nodes
 
 
@@ -197,11 +202,11 @@ def body_plan(skeleton: Skeleton) -> BodyPlan:
             f"skeleton {skeleton.name!r} has neither both hips nor both shoulders, and so no body that bones could be "
             "made for; convert it to a layout of people (lift3d info --skeletons) or name its joints as one does"
         )
-    fingers = {node for node in _NODES if node.joints[0][-1].isdigit() and "Hand" in node.name}
-    chosen = [node for node in _NODES if node not in fingers or node.joints[0] in skeleton.joints]
-    names = {node.name for node in chosen}
-    # A hand with fingers ends with them.
-    chosen = [node for node in chosen if not (node.name.endswith("Hand_End") and f"{node.name[:-4]}Middle1" in names)]
+    chosen = list(_NODES)
+    for side in ("left", "right"):
+        fingers = _fingers(side)
+        if any(node.joints[0] in skeleton.joints for node in fingers):  # A hand with fingers ends with them.
+            chosen = [node for node in chosen if node.name != f"{side.capitalize()}Hand_End"] + fingers
     return _assemble(skeleton, chosen)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from lift3d.errors import ShapeError, SkeletonError
-from lift3d.geometry.rotations import continuous_quaternions
+from lift3d.geometry.rotations import continuous_quaternions, fill_rotations
 from lift3d.motion.armature import Armature, BodyPlan, body_plan, y_up
 from lift3d.motion.gaps import USUAL_FPS
 from lift3d.motion.orientations import body_scale, is_finger, measure_body, orient, rest_templates
@@ -148,11 +148,21 @@ def _solve(
     reached = chain.reach(local, np.zeros((frames, 3)))[0]
     root = (strength[..., None] * (goals - reached)).sum(axis=1) / np.maximum(total, 1e-9)[:, None]
     known = np.flatnonzero(total > 0)
-    root = np.stack([np.interp(np.arange(frames), known, root[known, axis]) for axis in range(3)], axis=-1)
+    root = _fill(root, known)
     for first in range(0, frames, CHUNK):
         part = slice(first, first + CHUNK)
         local[part], root[part] = chain.fit(local[part], root[part], goals[part], strength[part])
+    if len(known) < frames:
+        for node in range(len(plan.nodes)):
+            local[:, node] = fill_rotations(local[:, node], total > 0)
+        root = _fill(root, known)
     return local, root
+
+
+def _fill(places: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Places (frames, 3) on straight lines between the frames that are known, held at the ends."""
+    frames = np.arange(len(places))
+    return np.stack([np.interp(frames, known, places[known, axis]) for axis in range(3)], axis=-1)
 
 
 class _Chain:

@@ -122,7 +122,9 @@ def orient(
         # distance from one line outweighs their noise.
         weight = NOISE**2 if len(steers) > 1 else 1e-6 * float((templates[node] ** 2).sum())
         covariance = np.where(seen[..., None], arms, 0).mT @ templates[node]
-        found = nearest_rotation(covariance + weight * prior)
+        found = prior
+        for _ in range(2):  # The second time what the joints do tell is free of the prior's pull.
+            found = nearest_rotation(covariance + weight * found)
         found = prior @ fill_rotations(prior.mT @ found, seen.any(axis=1))
         if names[node] in HINGES:
             found = _twisted(plan, node, markers, found, fps)
@@ -181,7 +183,7 @@ def _twisted(plan: BodyPlan, node: int, markers: np.ndarray, turned: np.ndarray,
         band[0, [0, -1]] -= stiffness
         band[1, :-1] = -stiffness
     goal = weight * direction + TWIST_PULL
-    z = solveh_banded(band, np.stack([goal.real, goal.imag], axis=-1), lower=True)
+    z = solveh_banded(band[: len(turned)], np.stack([goal.real, goal.imag], axis=-1), lower=True)
     twist = np.arctan2(z[:, 1], z[:, 0])
     axis = turned @ (plan.rest[child] - plan.rest[node])
     axis /= np.linalg.norm(axis, axis=-1, keepdims=True)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lift3d.errors import CameraError, FileFormatError, Lift3DError, OutputExistsError, UnknownFormatError
+from lift3d.errors import CameraError, FileFormatError, Lift3DError, UnknownFormatError
 from lift3d.geometry.cameras import Camera
 from lift3d.geometry.rigs import Rig
+from lift3d.io.files import check_output
 from lift3d.io.movies import ENDINGS, movie
 from lift3d.io.stored_poses import Clip
 from lift3d.io.videos import VideoFile
@@ -144,9 +145,9 @@ def save_overlays(
         What was written, by camera name.
 
     Raises:
-        OutputExistsError: one of the files exists and ``overwrite`` is False; nothing was written.
+        OutputExistsError: one of the files exists and ``overwrite`` is False.
         CameraError: the rig has no camera of a video's name.
-        Lift3DError: there is no video, or as for ``save_overlay``.
+        Lift3DError: there is no video, or as for ``save_overlay``, of any of the videos; nothing was written.
     """
     if not videos:
         raise Lift3DError("an overlay is drawn on a video, and there is none: say CAM=VIDEO")
@@ -160,9 +161,13 @@ def save_overlays(
     for target in targets.values():
         if list(targets.values()).count(target) > 1:
             raise Lift3DError(f"two of the cameras would be written to {target}; give them names that differ")
-        if target.exists() and not overwrite:
-            raise OutputExistsError(f"{target} exists already; choose another name or pass --overwrite")
+        check_output(target, overwrite)
     cameras = {name: None if rig is None else rig[name] for name in videos}
+    # What is wrong with the last of the videos is to be known before the first is drawn on.
+    for name, video in videos.items():
+        with VideoFile(video) as footage:
+            scene = OverlayScene(poses, given.get(name), cameras[name], footage)
+            scene.frame_numbers(frames or slice(None), starts.get(name, 0))
     written: dict[str, Overlay] = {}
     for index, (name, video) in enumerate(videos.items()):
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from lift3d.errors import Lift3DError, UnknownFormatError
-from lift3d.io.files import atomic_path
+from lift3d.io.files import atomic_path, check_output
 from lift3d.viz.camera_paths import ASSUMED_FPS, CameraPath, camera_path
 from lift3d.viz.captions import draw_caption, draw_error_legend
 from lift3d.viz.drawing import Drawing
@@ -86,6 +86,7 @@ def save_frames(
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
     renderer: str | Renderer | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> str:
     """Save one frame (.png), a numbered series (``frame-%04d.png``) or a film (.mp4, .gif) of a stage.
 
@@ -105,6 +106,7 @@ def save_frames(
         overwrite: whether an existing file may be replaced.
         progress: called with (frames done, frames in total).
         renderer: "open3d", "matplotlib", one of ``make_renderer``, or None for the best that works here.
+        tell: called, before anything is drawn, with a sentence on why it is not Open3D, if the choice was left open.
 
     Returns:
         The renderer's name.
@@ -130,13 +132,17 @@ def save_frames(
     if ending in MOST_FPS:
         step = int(np.ceil(fps / MOST_FPS[ending] - 1e-6))
         chosen, fps = chosen[::step], fps / step
+    for target in [_numbered(Path(path), number) for number in chosen] if series else [path]:
+        check_output(target, overwrite)
     way = camera_path(stage, size[0] / size[1], viewpoint, path_of_camera)
     if renderer is None or isinstance(renderer, str):
-        renderer, _ = make_renderer(size, transparent, renderer)
+        renderer, why = make_renderer(size, transparent, renderer)
+        if why and tell is not None:
+            tell(why)
     images = _images(stage, renderer, way, chosen)
     if series:
         for number, image in zip(chosen, images, strict=True):
-            _save_png(Path(path).with_name(_numbered(Path(path).name, number)), image, overwrite)
+            _save_png(_numbered(Path(path), number), image, overwrite)
             _tell(progress, chosen, number)
     elif ending == ".png":
         _save_png(Path(path), next(images), overwrite)
@@ -183,9 +189,8 @@ def _check(path: str | PathLike[str], ending: str, size: tuple[int, int], backgr
         raise Lift3DError(f"the speed must be more than 0, not {speed}")
 
 
-def _numbered(name: str, number: int) -> str:
-    found = NUMBERED.search(name)
-    return name if found is None else name[: found.start()] + found.group() % number + name[found.end() :]
+def _numbered(path: Path, number: int) -> Path:
+    return path.with_name(NUMBERED.sub(lambda found: found.group() % number, path.name, count=1))
 
 
 def _save_png(path: Path, image: np.ndarray, overwrite: bool) -> None:

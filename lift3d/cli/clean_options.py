@@ -93,16 +93,24 @@ def parse_frames(text: str, option: str = "--frames") -> slice:
     return slice(first, None if last is None else last + 1)
 
 
+def frames_within(text: str, count: int) -> slice:
+    """``parse_frames`` of a clip of so many frames.
+
+    Raises Lift3DError if it has not all of them.
+    """
+    chosen = parse_frames(text)
+    if chosen.start >= count or (chosen.stop or 0) > count:
+        there = f"there are frames 0 to {count - 1}" if count else "there are no frames"
+        raise Lift3DError(f"--frames {text}: {there}")
+    return chosen
+
+
 def choose(motion: Keypoints2D | Poses3D, frames: str | None, people: str | None) -> Keypoints2D | Poses3D:
     """The frames and people that ``--frames`` and ``--people`` name.
 
     Raises Lift3DError if there is no such frame or person.
     """
-    chosen = slice(None)
-    if frames is not None:
-        chosen = parse_frames(frames)
-        if chosen.start >= motion.frames or (chosen.stop or 0) > motion.frames:
-            raise Lift3DError(f"--frames {frames}: there are frames 0 to {motion.frames - 1}")
+    chosen = slice(None) if frames is None else frames_within(frames, motion.frames)
     places = None
     if people is not None:
         wanted = [part.strip() for part in people.split(",")]

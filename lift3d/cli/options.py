@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lift3d.errors import CameraError, Lift3DError, OutputExistsError, UnknownFormatError
+from lift3d.errors import CameraError, UnknownFormatError
 
 if TYPE_CHECKING:
     from lift3d.geometry.cameras import Camera
@@ -44,10 +44,9 @@ def require_new(path: Path, overwrite: bool, endings: Sequence[str] = ()) -> Non
     """Raise what writing to ``path`` would raise before the work is done, and not after it."""
     if endings and path.suffix.lower() not in endings:
         raise UnknownFormatError(path, f"the ending must be one of {', '.join(endings)}")
-    if path.exists() and not overwrite:
-        raise OutputExistsError(f"{path} exists already; choose another name or pass --overwrite")
-    if not path.parent.is_dir():
-        raise Lift3DError(f"{path}: the folder {path.parent} does not exist")
+    from lift3d.io.files import check_output
+
+    check_output(path, overwrite)
 
 
 def read_camera(text: str) -> Camera:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lift3d.cli.clean_options import parse_frames
-from lift3d.cli.console import progress_bar, report, say
+from lift3d.cli.clean_options import frames_within
+from lift3d.cli.console import counted, progress_bar, report, say
 from lift3d.cli.inputs import open_motion
 from lift3d.cli.named_paths import camera_paths, named_paths
 from lift3d.cli.options import AsJson, Overwrite, parse_image_size, require_new
 from lift3d.cli.rig_options import Unit, parse_unit
+from lift3d.cli.view_options import DRAWN, STAGED, Kind, check_options, given_options, kind_of
 from lift3d.errors import Lift3DError
 
 if TYPE_CHECKING:
@@ -24,13 +25,12 @@ if TYPE_CHECKING:
     from lift3d.io.videos import VideoFile
     from lift3d.poses import Keypoints2D
     from lift3d.viz.look import Look
-
-FRAMES = (".png", ".mp4", ".gif")
+    from lift3d.viz.stage import Stage
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """What is shown: the clip and all that stands beside it."""
+    """What is shown: the clip and all that stands beside it. Videos to draw on are not opened."""
 
     motion: Clip | Keypoints2D
     truth: Clip | None
@@ -40,6 +40,7 @@ class _Shown:
 
 
 def view(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A file of 3D poses or 2D keypoints.")],
     save: Annotated[
         Path | None,
@@ -66,8 +67,12 @@ def view(
     moments: Annotated[
         bool, typer.Option("--moments", help="A .png of several moments in place of one frame.")
     ] = False,
-    frame: Annotated[int | None, typer.Option("--frame", metavar="N", min=0, help="The frame of a .png.")] = None,
-    frames: Annotated[str | None, typer.Option("--frames", metavar="A-B", help="The frames of a film.")] = None,
+    frame: Annotated[
+        int | None, typer.Option("--frame", metavar="N", min=0, help="The frame of a .png; default: the middle one.")
+    ] = None,
+    frames: Annotated[
+        str | None, typer.Option("--frames", metavar="A-B", help="The frames of a film, a series or an overlay.")
+    ] = None,
     size: Annotated[str, typer.Option("--size", metavar="WxH", help="Of frames, in pixels.")] = "1280x720",
     look_from: Annotated[
         str | None,
@@ -88,7 +93,8 @@ def view(
         float, typer.Option("--trails", metavar="S", min=0, help="Paths of the last so many seconds.")
     ] = 0.0,
     hide: Annotated[
-        str | None, typer.Option("--hide", metavar="PART,...", help="face, hands, feet, legs, arms, head, trunk.")
+        str | None,
+        typer.Option("--hide", metavar="PART,...", help="face, hands, feet, legs, arms, head, trunk, left, right."),
     ] = None,
     renderer: Annotated[
         str | None, typer.Option("--renderer", metavar="NAME", help="open3d or matplotlib; default: what works here.")
@@ -98,53 +104,65 @@ def view(
     as_json: AsJson = False,
 ) -> None:
     """Look at a motion: in a window, or saved as picture, film, web page, Rerun recording or overlay."""
+    given = given_options(context)
+    kind = kind_of(save, overlay, moments)
+    check_options(given, kind)
+    if save is not None and kind is not Kind.OVERLAY:
+        require_new(save, overwrite)
+    dimensions = parse_image_size(size) or (0, 0)
+
+    from lift3d.poses import Keypoints2D
     from lift3d.viz.look import Look
-    from lift3d.viz.view import PAGES, PICTURES, RECORDINGS
 
-    known = tuple(dict.fromkeys((*FRAMES, *PAGES, *RECORDINGS, *PICTURES)))
-    if save is not None and not overlay and "%" not in save.name:
-        require_new(save, overwrite, known)
-    if overlay and (save is None or not videos):
-        raise typer.BadParameter("an overlay needs --video CAM=FILE to draw on and --save FILE.mp4")
-    look = Look(
-        errors=errors, ellipsoids=sigma, trails=trails, hidden_parts=frozenset(filter(None, (hide or "").split(",")))
-    )
+    parts = frozenset(part.strip() for part in (hide or "").split(",") if part.strip())
+    look = Look(errors=errors, ellipsoids=sigma, trails=trails, hidden_parts=parts)
     with ExitStack() as stack:
-        shown = _open(stack, file, compare, rig_file, parse_unit(unit), videos or [], overlay)
-        summary: dict[str, Any] = {"input": file, "output": save, "frames": shown.motion.frames}
-        chosen = slice(None) if frames is None else parse_frames(frames)
+        shown = _open(stack, file, compare, rig_file, parse_unit(unit), videos or [], kind)
+        motion = shown.motion
+        if isinstance(motion, Keypoints2D):
+            if kind is Kind.FRAME:
+                kind = Kind.MOMENTS
+                check_options(given, kind)
+            if kind in STAGED:
+                raise Lift3DError(
+                    f"{file} holds 2D keypoints, which are shown as a picture (.png), a page (.html), a recording "
+                    "(.rrd) or an overlay (--overlay): name one with --save, or lift them for 3D"
+                )
+        elif sigma and not (motion.has("sigma") or motion.has("covariance")):
+            raise Lift3DError(f"{file} says nothing of how sure its joints are, which --sigma would draw")
+        chosen = slice(None) if frames is None else frames_within(frames, motion.frames)
+        summary: dict[str, Any] = {"input": file, "output": save, "frames": motion.frames}
         if save is None:
-            _window(shown, look, file.name)
-        elif overlay:
-            lines = _overlay(shown, save, keypoints or [], chosen, overwrite, summary)
-            report(summary, "\n".join(lines), as_json)
-        elif save.suffix.lower() in (*PAGES, *RECORDINGS) or _as_moments(shown, save, moments):
-            from lift3d.viz.view import save_view
-
-            save_view(shown.motion, save, overwrite, shown.truth, shown.rig, shown.videos)
-            report(summary, f"{save}: written", as_json)
-        else:
+            _show(shown, look, file.name)
+            return
+        if kind is Kind.OVERLAY:
+            lines = _save_overlays(shown, save, keypoints or [], chosen, overwrite, summary)
+        elif kind in DRAWN:
             from lift3d.viz.render import save_frames
 
             stage = _stage(shown, look)
-            dimensions = parse_image_size(size) or (1280, 720)
-            painter, why = _painter(dimensions, transparent, renderer)
-            if why:
-                say(f"drawn by matplotlib: {why}")
             first = look_from or ("overview" if "overview" in stage.viewpoints else "front")
+            notes: list[str] = []
+
+            def note(reason: str) -> None:
+                notes.append(f"drawn by matplotlib: {reason}")
+                say(notes[-1])
+
             with progress_bar("Drawing") as progress:
                 name = save_frames(
                     stage, save, size=dimensions, viewpoint=first, path_of_camera=move,
                     background="transparent" if transparent else "white", frames=chosen, frame=frame, speed=speed,
-                    overwrite=overwrite, progress=progress, renderer=painter,
+                    overwrite=overwrite, progress=progress, renderer=renderer, tell=note,
                 )  # fmt: skip
-            report({**summary, "renderer": name, "why": why or None}, f"{save}: written, drawn by {name}", as_json)
+            summary |= {"renderer": name, "notes": notes}
+            lines = [f"{save}: written, drawn by {name}"]
+        else:
+            from lift3d.viz.view import save_view
 
-
-def _painter(size: tuple[int, int], transparent: bool, name: str | None) -> tuple[Any, str]:
-    from lift3d.viz.render import make_renderer
-
-    return make_renderer(size, transparent, name)
+            with progress_bar("Writing") as progress:
+                save_view(motion, save, overwrite, shown.truth, shown.rig, shown.videos, progress)
+            lines = [f"{save}: written"]
+        report(summary, "\n".join(lines), as_json)
 
 
 def _open(
@@ -154,81 +172,71 @@ def _open(
     rig_file: str | None,
     unit: str | float | None,
     videos: list[str],
-    overlay: bool,
+    kind: Kind,
 ) -> _Shown:
     from lift3d.io.rigs import read_rig
     from lift3d.io.stored_poses import open_poses
 
     motion = stack.enter_context(open_motion(file))
-    truth = None
-    if compare is not None:
-        truth = stack.enter_context(open_poses(compare))
+    truth = None if compare is None else stack.enter_context(open_poses(compare))
     rig = None if rig_file is None else read_rig(rig_file, unit=unit)
-    paths = named_paths(videos) if rig is None else camera_paths(videos, rig)
+    paths = _by_camera(videos, rig)
     opened: dict[str, VideoFile] = {}
-    if paths and not overlay:
+    if paths and kind is not Kind.OVERLAY:
         from lift3d.io.videos import VideoFile
 
         opened = {name: stack.enter_context(VideoFile(path)) for name, path in paths.items()}
     return _Shown(motion, truth, rig, paths, opened)
 
 
-def _as_moments(shown: _Shown, save: Path, moments: bool) -> bool:
-    from lift3d.poses import Keypoints2D
-
-    return (
-        moments
-        or save.suffix.lower() not in FRAMES
-        or (isinstance(shown.motion, Keypoints2D) and save.suffix.lower() == ".png")
-    )
+def _by_camera(items: list[str], rig: Rig | None) -> dict[str, str]:
+    return named_paths(items) if rig is None else camera_paths(items, rig)
 
 
-def _stage(shown: _Shown, look: Look) -> Any:
+def _stage(shown: _Shown, look: Look) -> Stage:
     from lift3d.poses import Keypoints2D
     from lift3d.viz.stage import Stage
 
-    if isinstance(shown.motion, Keypoints2D):
-        raise Lift3DError("2D keypoints are shown as a picture (.png), a page (.html) or an overlay; lift them for 3D")
+    assert not isinstance(shown.motion, Keypoints2D)
     return Stage(shown.motion, shown.truth, shown.rig, shown.videos, look)
 
 
-def _window(shown: _Shown, look: Look, name: str) -> None:
-    from lift3d.viz.window import open_window, require_window
+def _show(shown: _Shown, look: Look, name: str) -> None:
+    from lift3d.viz.window import open_window
 
-    require_window()
     open_window(_stage(shown, look), name)
 
 
-def _overlay(
+def _save_overlays(
     shown: _Shown, save: Path, keypoints: list[str], frames: slice, overwrite: bool, summary: dict[str, Any]
 ) -> list[str]:
+    """Save the overlays, add to the summary, and return the lines to print."""
     from lift3d.io.keypoints import read_keypoints
     from lift3d.poses import Keypoints2D
     from lift3d.viz.overlay import save_overlays
 
-    named = {name: read_keypoints(path) for name, path in _cameras(keypoints, shown.rig).items()}
+    flat = {name: read_keypoints(path) for name, path in _by_camera(keypoints, shown.rig).items()}
     poses = None
     if isinstance(shown.motion, Keypoints2D):
-        if len(shown.video_paths) != 1:
-            raise Lift3DError("2D keypoints are of one camera: give one --video, or the others by --keypoints CAM=PATH")
-        named.setdefault(next(iter(shown.video_paths)), shown.motion)
+        if len(shown.video_paths) != 1 or flat:
+            raise Lift3DError("2D keypoints are those of one camera: give its --video alone, and no --keypoints")
+        flat = dict.fromkeys(shown.video_paths, shown.motion)
     else:
         poses = shown.motion
     with progress_bar("Drawing") as progress:
         written = save_overlays(
-            save, shown.video_paths, poses, shown.rig, named, overwrite=overwrite, progress=progress,
-            frames=None if frames == slice(None) else frames,
-        )  # fmt: skip
-    summary["output"] = [item.path for item in written.values()]
-    summary["reprojection_error"] = {name: item.reprojection_error for name, item in written.items()}
+            save, shown.video_paths, poses, shown.rig, flat, overwrite=overwrite, progress=progress, frames=frames
+        )
+    summary |= {"output": [item.path for item in written.values()], "overlays": {}}
     lines = []
     for name, item in written.items():
-        error = (
-            "" if item.reprojection_error is None else f", median reprojection error {item.reprojection_error:.1f} px"
-        )
-        lines += [f"{item.path}: {item.frames} frames{error}", *(f"  {name}: {note}" for note in item.notes)]
+        error = item.reprojection_error
+        summary["overlays"][name] = {
+            "output": item.path,
+            "frames": item.frames,
+            "reprojection_error_pixels": error,
+            "notes": item.notes,
+        }
+        words = "" if error is None else f", median reprojection error {error:.1f} px"
+        lines += [f"{item.path}: {counted(item.frames, 'frame')}{words}", *(f"  {name}: {n}" for n in item.notes)]
     return lines
-
-
-def _cameras(items: list[str], rig: Rig | None) -> dict[str, str]:
-    return named_paths(items) if rig is None else camera_paths(items, rig)

@@ -122,6 +122,7 @@ class Movie(ABC):
 class _Mp4(Movie):
     def __init__(self, path: Path, size: tuple[int, int], fps: float) -> None:
         import av
+        from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
         # The index goes to the front, so that a page can play the movie while it loads.
         super().__init__(path, size, movflags="+faststart")
@@ -137,9 +138,10 @@ class _Mp4(Movie):
         self._stream.pix_fmt = "yuv420p"
         context = self._stream.codec_context
         context.colorspace = context.color_primaries = context.color_trc = BT709
-        context.color_range = av.video.reformatter.ColorRange.MPEG
+        context.color_range = ColorRange.MPEG
         self._time_base = 1 / rate
-        self._converter = av.video.reformatter.VideoReformatter()
+        self._converter: Any = VideoReformatter()
+        self._into = {"format": "yuv420p", "dst_colorspace": Colorspace.ITU709, "dst_color_range": ColorRange.MPEG}
 
     def _converted(self, image: np.ndarray) -> Iterator[Any]:
         import av
@@ -151,7 +153,7 @@ class _Mp4(Movie):
         if width % 2 or height % 2:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        frame = self._converter.reformat(frame, format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+        frame = self._converter.reformat(frame, **self._into)
         frame.pts, frame.time_base = self.frames, self._time_base
         yield frame
 
@@ -188,7 +190,8 @@ class _Gif(Movie):
 
         graph = av.filter.Graph()
         width, height = self.size
-        source = graph.add_buffer(width=width, height=height, format=layout, time_base=Fraction(1, GIF_TICKS))
+        pixels, ticks = av.VideoFormat(layout), Fraction(1, GIF_TICKS)
+        source = graph.add_buffer(width=width, height=height, format=pixels, time_base=ticks)
         split = graph.add("split")
         find = graph.add("palettegen", f"stats_mode=single:reserve_transparent={int(layout == 'rgba')}")
         # Ordered dithering stands still where the picture does.

@@ -237,30 +237,32 @@ def _assemble(skeleton: Skeleton, nodes: list[_Node]) -> BodyPlan:
                 carriers.append(carrier)
     parents = [names.index(node.parent) if node.parent else -1 for node in nodes]
     locked = frozenset(
-        node
-        for node, name in enumerate(names)
-        if name.endswith("ToeBase") and (strength[node] == 0 or strength[names.index(name[:-4] + "_End")] == 0)
+        index
+        for index, name in enumerate(names)
+        if name.endswith("ToeBase") and (strength[index] == 0 or strength[names.index(name[:-4] + "_End")] == 0)
     )
+    clavicles = {names.index("LeftShoulder"), names.index("RightShoulder")}
     steers: list[tuple[int, ...]] = []
-    for node, name in enumerate(names):
-        fixed = {node, *(child for child in locked if parents[child] == node)}
+    for index, name in enumerate(names):
+        fixed = {index, *(child for child in locked if parents[child] == index)}
         own = [child for child, parent in enumerate(parents) if parent in fixed and child not in locked]
         own += [marker for marker in range(len(nodes), len(carriers)) if carriers[marker] in fixed]
         if name == "Spine1":  # The clavicles start close to the neck: the shoulders say where the chest faces.
             own += [names.index("LeftArm"), names.index("RightArm")]
-        steers.append(tuple(m for m in own if strength[m] > 0 or names[min(m, len(names) - 1)].endswith("Shoulder")))
+        chosen = [marker for marker in own if strength[marker] > 0 or marker in clavicles]
+        steers.append(() if index in locked else tuple(chosen))
     return BodyPlan(
         tuple(names), tuple(parents), np.stack(weights), np.array(carriers), np.array(rest, dtype=np.float64),
-        np.array(strength), tuple(() if node in locked else steers[node] for node in range(len(names))), locked,
+        np.array(strength), tuple(steers), locked,
     )  # fmt: skip
 
 
 def _row(skeleton: Skeleton, joint: str) -> np.ndarray | None:
     """A joint as a weighted sum of the layout's joints, None if it cannot be had."""
     if joint in skeleton.joints:
-        return np.eye(len(skeleton))[skeleton.index(joint)]
+        return np.asarray(np.eye(len(skeleton))[skeleton.index(joint)])
     try:
-        return conversion(skeleton, make_skeleton(joint, {joint: None})).weights[0]
+        return np.asarray(conversion(skeleton, make_skeleton(joint, {joint: None})).weights[0])
     except SkeletonError:
         return None
 
@@ -270,7 +272,7 @@ def _below_the_ears(skeleton: Skeleton) -> np.ndarray | None:
     neck, left, right = (_row(skeleton, joint) for joint in ("neck", "left_ear", "right_ear"))
     if neck is None or left is None or right is None:
         return _row(skeleton, "upper_neck")
-    return 0.35 * neck + 0.325 * (left + right)
+    return np.asarray(0.35 * neck + 0.325 * (left + right))
 
 
 def y_up(xyz: np.ndarray, space: str) -> np.ndarray:

@@ -31,7 +31,7 @@ from lift3d.skeletons import Skeleton
 KEEP, KEEP_TRUNK = 0.005, 0.05
 HELD = ("Spine", "Spine1", "Neck", "LeftShoulder", "RightShoulder")
 ITERATIONS = 12
-SETTLED = 1e-5  # metres or radians
+SETTLED = 1e-4  # metres or radians
 CHUNK = 256  # frames solved at once
 MEASURED_FRAMES = 2000  # frames that bone lengths are read off, spread over the clip
 
@@ -267,7 +267,7 @@ def _rotation_since(start: np.ndarray, local: np.ndarray, turned: np.ndarray, pa
 
 
 def _notes(skeleton: Skeleton, there: np.ndarray) -> tuple[str, ...]:
-    frames, present = len(there), there.any(axis=1)
+    frames, present = len(there), np.asarray(there.any(axis=1))
     notes = []
     if not present.all():
         notes.append(f"absent in {(~present).sum()} of {frames} frames, which hold or join the poses around")

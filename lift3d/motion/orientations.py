@@ -123,7 +123,7 @@ def orient(
         weight = NOISE**2 if len(steers) > 1 else 1e-6 * float((templates[node] ** 2).sum())
         covariance = np.where(seen[..., None], arms, 0).mT @ templates[node]
         found = prior
-        for _ in range(2):  # The second time what the joints do tell is free of the prior's pull.
+        for _ in range(min(len(steers), 2)):  # The second time what joints do tell is free of the prior's pull.
             found = nearest_rotation(covariance + weight * found)
         found = prior @ fill_rotations(prior.mT @ found, seen.any(axis=1))
         if names[node] in HINGES:

@@ -19,7 +19,6 @@ from lift3d.viz.player import Player
 from lift3d.viz.stage import Stage
 from lift3d.viz.window_probe import require_window
 
-SIZE = 1280, 800
 # Widths in letters.
 PANEL_WIDTH = 15
 # (seconds since the last change, seconds between two drawings of what has not changed).
@@ -27,13 +26,16 @@ REPEATS = (0.5, 0.05), (np.inf, 1.0)
 WHITE = np.array([1.0, 1.0, 1.0, 1.0], np.float32)
 
 
-def open_window(stage: Stage, title: str = "lift3d", folder: Path | None = None) -> None:
+def open_window(
+    stage: Stage, title: str = "lift3d", folder: Path | None = None, size: tuple[int, int] = (1280, 800)
+) -> None:
     """Show a clip in a window, and return when it is closed.
 
     Args:
         stage: the clip and all that is drawn of it.
         title: the window's title, and the beginning of saved pictures' names.
         folder: where pictures are saved; the current folder by default.
+        size: the window's (width, height) in pixels.
 
     Raises:
         MissingDependencyError: Open3D is not there.
@@ -42,7 +44,7 @@ def open_window(stage: Stage, title: str = "lift3d", folder: Path | None = None)
     require_window()
     application = import_open3d().visualization.gui.Application.instance
     application.initialize()
-    viewer = Viewer(stage, title, folder or Path.cwd())
+    viewer = Viewer(stage, title, folder or Path.cwd(), size)
     application.run()
     del viewer  # it had to live as long as its window
 
@@ -64,17 +66,17 @@ class Viewer:
     """The window: it passes keys to the player, and draws what the player says.
 
     Args:
-        stage, title, folder: those of ``open_window``.
+        stage, title, folder, size: those of ``open_window``.
     """
 
-    def __init__(self, stage: Stage, title: str, folder: Path) -> None:
+    def __init__(self, stage: Stage, title: str, folder: Path, size: tuple[int, int]) -> None:
         o3d = import_open3d()
         gui, rendering = o3d.visualization.gui, o3d.visualization.rendering
         self.gui, self.o3d = gui, o3d
         self.stage, self.title, self.folder = stage, title, folder
         self.player = player_of(stage)
         self.notice = "? shows the keys"
-        self.window = gui.Application.instance.create_window(title, *SIZE)
+        self.window = gui.Application.instance.create_window(title, *size)
         em = self.window.theme.font_size
         self.widget = gui.SceneWidget()
         self.widget.scene = rendering.Open3DScene(self.window.renderer)

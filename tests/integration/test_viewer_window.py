@@ -22,9 +22,9 @@ pytestmark = [
     pytest.mark.skipif(not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="needs Xvfb and xdotool"),
     pytest.mark.skipif(importlib.util.find_spec("open3d") is None, reason="needs open3d"),
 ]
-SCREEN = 1280, 800
-SCENE = (slice(0, 700), slice(0, 1030))  # rows and columns of the screen beside the panel and above the bar
-SLIDER = 742
+SCREEN = 900, 600
+SCENE = (slice(0, 520), slice(0, 655))  # rows and columns of the screen beside the panel and above the bar
+SLIDER = 542
 VIEWER = """
 import sys
 from pathlib import Path
@@ -47,7 +47,7 @@ for joint, place in {
 seconds = np.arange(301)[:, None, None] / 60
 xyz = np.stack([body + seconds * (0.3, 0, 0) + (-2, 0, 0), body + 0 * seconds + (1, 0, 0)], axis=1)
 clip = Poses3D(xyz.astype(np.float32), skeleton=skeleton, fps=60.0, track_ids=(0, 1), space="world")
-open_window(Stage(clip), "two people", Path(sys.argv[1]))
+open_window(Stage(clip), "two people", Path(sys.argv[1]), (900, 600))
 print("closed")
 """
 
@@ -60,13 +60,13 @@ class Screen:
         self.buffer = buffer
 
     def see(self) -> np.ndarray:
-        """(height, width, 3) int: Xvfb's memory, an X window dump of 4 bytes a pixel, blue first."""
+        """(height, width, 3): Xvfb's memory, an X window dump of 4 bytes a pixel, blue first."""
         raw = self.buffer.read_bytes()
         header = struct.unpack(">25I", raw[:100])
         width, height, row, colours = header[4], header[5], header[12], header[19]
         start = header[0] + 12 * colours
         pixels = np.frombuffer(raw, np.uint8, row * height, start).reshape(height, row // 4, 4)
-        return pixels[:, :width, 2::-1].astype(int)
+        return pixels[:, :width, 2::-1].astype(np.int16)
 
     def scene(self) -> np.ndarray:
         return self.see()[SCENE]
@@ -91,15 +91,20 @@ class Screen:
         ]
         subprocess.run(move, env=self.environment, check=True)
 
-    def until(self, holds: Callable[[np.ndarray], bool], what: str, seconds: float = 30) -> np.ndarray:
-        """The scene once something holds of it, and it no longer changes."""
-        end, last = time.monotonic() + seconds, self.scene()
+    def until(
+        self, holds: Callable[[np.ndarray], bool], what: str, seconds: float = 40, still: float = 0.25
+    ) -> np.ndarray:
+        """The scene once something holds of it, and it has not changed for a while."""
+        end, since, last = time.monotonic() + seconds, time.monotonic(), self.scene()
         while time.monotonic() < end:
-            time.sleep(0.25)
+            time.sleep(0.1)
             now = self.scene()
-            if (now == last).all() and holds(now):
-                return now
-            last = now
+            if different(now, last) > 20:
+                since, last = time.monotonic(), now
+            elif time.monotonic() - since >= still:
+                if holds(now):
+                    return now
+                since = time.monotonic()
         raise AssertionError(f"waited {seconds} s in vain: {what}")
 
 
@@ -136,12 +141,17 @@ def middle(image: np.ndarray, person: int) -> float:
     return float(np.median(of_person(image, person)[:, 0]))
 
 
+def different(one: np.ndarray, other: np.ndarray) -> int:
+    """How many pixels differ. What lies at one depth is drawn in any order, so a few may where nothing else does."""
+    return int((one != other).any(axis=-1).sum())
+
+
 def changed(before: np.ndarray) -> Callable[[np.ndarray], bool]:
-    return lambda now: bool((now != before).any())
+    return lambda now: different(now, before) > 200
 
 
 def same(before: np.ndarray) -> Callable[[np.ndarray], bool]:
-    return lambda now: bool((now == before).all())
+    return lambda now: different(now, before) <= 20
 
 
 def test_keys_and_mouse_change_what_is_drawn(screen, tmp_path):
@@ -153,10 +163,10 @@ def test_keys_and_mouse_change_what_is_drawn(screen, tmp_path):
     )
     try:
         start = screen.until(
-            lambda now: len(of_person(now, 0)) > 300 and len(of_person(now, 1)) > 300, "two people", 90
+            lambda now: len(of_person(now, 0)) > 300 and len(of_person(now, 1)) > 300, "two people", 180
         )
         apart = middle(start, 1) - middle(start, 0)
-        assert apart > 200  # three metres, seen from the front
+        assert apart > 150  # three metres, seen from the front
         rows = of_person(start, 1)[:, 1]
         widths = [np.ptp(of_person(start, 1)[rows < np.quantile(rows, part)][:, 0]) for part in (0.04, 0.6)]
         assert widths[0] < widths[1]  # the head is up
@@ -177,20 +187,23 @@ def test_keys_and_mouse_change_what_is_drawn(screen, tmp_path):
         screen.keys("Home")
         screen.until(same(start), "the first frame")
 
-        # It plays in wall time, and stands still when it is paused.
+        # It plays, stands still when it is paused, and goes on to the end.
+        screen.keys("End")
+        last = screen.until(changed(start), "the last frame")
+        screen.keys("Home", "space")
+        time.sleep(2)
         screen.keys("space")
-        time.sleep(2.5)
+        paused = screen.until(lambda now: changed(start)(now) and changed(last)(now), "paused on the way", still=3)
+        assert middle(start, 0) + 5 < middle(paused, 0) < middle(last, 0)
         screen.keys("space")
-        paused = screen.until(changed(start), "it has played")
-        assert middle(paused, 0) > middle(start, 0) + 5
-        time.sleep(0.7)
-        assert (screen.scene() == paused).all()
+        screen.until(same(last), "played to the end")
 
         # The slider.
-        screen.click(1000, SLIDER)
-        scrubbed = screen.until(changed(paused), "scrubbed")
+        place = 0.7 * SCREEN[0]
+        screen.click(round(place), SLIDER)
+        scrubbed = screen.until(changed(last), "scrubbed")
         covered = (middle(scrubbed, 0) - middle(start, 0)) / (apart / 3)  # metres
-        assert covered == pytest.approx(1000 / SCREEN[0] * 5 * 0.3, abs=0.15)
+        assert covered == pytest.approx(0.7 * 5 * 0.3, abs=0.15)
         screen.keys("Home")
         screen.until(same(start), "the first frame again")
 
@@ -205,14 +218,16 @@ def test_keys_and_mouse_change_what_is_drawn(screen, tmp_path):
         screen.keys("F2")
         screen.until(lambda now: not len(of_person(now, 1)) and len(of_person(now, 0)) > 300, "person 1 hidden")
         screen.keys("F2", "bracketright")
-        half = screen.until(changed(start), "right sides hidden")
-        assert 0 < len(of_person(half, 1)) < 0.8 * len(of_person(start, 1))
+        whole = [len(of_person(start, person)) for person in (0, 1)]
+        screen.until(
+            lambda now: all(0.2 < len(of_person(now, p)) / whole[p] < 0.8 for p in (0, 1)), "right sides hidden"
+        )
         screen.keys("bracketright")
         screen.until(same(start), "all of them")
 
         # The keys in words, and Esc that only closes those.
         screen.keys("question")
-        screen.until(lambda now: (now[60:600, 30:330].max(axis=-1) < 60).mean() > 0.7, "the keys shown")
+        screen.until(lambda now: (now[60:480, 30:330].max(axis=-1) < 60).mean() > 0.7, "the keys shown")
         screen.keys("Escape")
         screen.until(same(start), "the keys gone")
 
@@ -226,7 +241,7 @@ def test_keys_and_mouse_change_what_is_drawn(screen, tmp_path):
         assert names == ["two people-000000-2.png", "two people-000000.png"]
         import cv2
 
-        picture = cv2.imread(str(pictures / names[1]))[..., ::-1].astype(int)
+        picture = cv2.imread(str(pictures / names[1]))[..., ::-1].astype(np.int16)
         assert middle(picture, 1) == pytest.approx(middle(start, 1), abs=2)
 
         screen.keys("q")

@@ -98,7 +98,9 @@ def main() -> None:
     rows = ["| job | frames | seconds | frames/s | peak memory, MB |", "|---|---|---|---|---|"]
 
     def row(title: str, job: str, path: Path, frames: int) -> None:
-        found = in_child(job, path, frames)
+        # What is over soon is disturbed most by other work of the machine: the best of five.
+        tries = 5 if job in ("open", "drawing") else 1
+        found = min((in_child(job, path, frames) for _ in range(tries)), key=lambda values: values["seconds"])
         rate = "" if job == "open" else f"{frames / found['seconds']:.1f}"
         rows.append(f"| {title} | {frames} | {found['seconds']:.2f} | {rate} | {found['memory']:.0f} |")
         print(rows[-1], flush=True)

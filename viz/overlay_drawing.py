@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lift3d.palette import TRUTH, side_colours
+from lift3d.palette import MIDDLE, TRUTH, side_colours
 from lift3d.skeletons import Skeleton
 from lift3d.viz.bones import drawn_bones
 from lift3d.viz.captions import draw_text
@@ -106,8 +106,8 @@ class Brush:
         mark, margin = MARK * self._longer, MARGIN * self._longer
         size = TEXT * self._longer
         y = margin + size / 2
-        own = self._colours(0)
-        rows = [(bones, own["middle"], True), (rings, own["middle"], False)]
+        own, either = self._colours(0), _rgb(MIDDLE)
+        rows = [(bones, either, True), (rings, either, False)]
         if self.people == 1:
             rows += [("left", own["left"], True), ("right", own["right"], True)]
         for text, colour, is_bone in rows:

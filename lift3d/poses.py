@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from lift3d.errors import MissingDependencyError, ShapeError
+from lift3d.errors import ShapeError
 from lift3d.geometry.cameras import Camera
+from lift3d.io.labelled_arrays import labelled_arrays
 from lift3d.io.motion_file import (
     create_motion_file,
     open_array,
@@ -185,7 +186,7 @@ class Keypoints2D(_Motion):
 
     def to_xarray(self) -> xarray.Dataset:
         """Dataset with the dimensions of the ``movement`` library: time, space, keypoints, individuals."""
-        return _to_xarray(self, self.xy, ["x", "y"], {"units": "pixel"})
+        return labelled_arrays(self, self.xy, ["x", "y"], {"units": "pixel"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -344,7 +345,7 @@ class Poses3D(_Motion):
 
     def to_xarray(self) -> xarray.Dataset:
         """Dataset with the dimensions of the ``movement`` library: time, space, keypoints, individuals."""
-        return _to_xarray(self, self.xyz, ["x", "y", "z"], {"units": "metre", "reference_frame": self.space})
+        return labelled_arrays(self, self.xyz, ["x", "y", "z"], {"units": "metre", "reference_frame": self.space})
 
 
 def add_step(provenance: dict[str, Any], step: str) -> dict[str, Any]:
@@ -355,47 +356,3 @@ def add_step(provenance: dict[str, Any], step: str) -> dict[str, Any]:
 def sliced_fps(fps: float | None, frames: slice) -> float | None:
     """The frame rate of a slice of frames: every other frame of 60 fps is 30 fps."""
     return fps if fps is None else fps / abs(frames.step or 1)
-
-
-def _to_xarray(
-    motion: Keypoints2D | Poses3D, points: np.ndarray, space: list[str], attributes: dict[str, Any]
-) -> xarray.Dataset:
-    try:
-        import xarray
-    except ImportError as error:
-        raise MissingDependencyError("to_xarray needs xarray: pip install 'lift3d[export]'") from error
-    per_joint = ("time", "keypoints", "individuals")
-    arrays = {
-        "position": (("time", "space", "keypoints", "individuals"), points.transpose(0, 3, 2, 1)),
-        "confidence": (per_joint, motion.confidence.transpose(0, 2, 1)),
-    }
-    space_2 = {}
-    if isinstance(motion, Poses3D):
-        for name, array in motion.per_joint().items():
-            if name == "covariance":
-                arrays[name] = (
-                    ("time", "space", "space_2", "keypoints", "individuals"),
-                    array.transpose(0, 3, 4, 2, 1),
-                )
-                space_2 = {"space_2": space}
-            else:
-                arrays[name] = (per_joint, array.transpose(0, 2, 1))
-    frames = np.arange(motion.frames)
-    return xarray.Dataset(
-        arrays,
-        coords={
-            "time": frames if motion.fps is None else frames / motion.fps,
-            "space": space,
-            **space_2,
-            "keypoints": list(motion.skeleton.joints),
-            "individuals": [f"id_{i}" for i in motion.track_ids],
-        },
-        attrs={
-            "ds_type": "poses",
-            "source_software": "lift3d",
-            "time_unit": "frames" if motion.fps is None else "seconds",
-            # As in movement, an unknown rate is left out: netCDF cannot hold None.
-            **({} if motion.fps is None else {"fps": motion.fps}),
-            **attributes,
-        },
-    )

@@ -12,6 +12,7 @@ import typer
 from lift3d.cli.console import counted, report
 from lift3d.cli.inputs import read_motion
 from lift3d.cli.options import AsJson, FrameRate, Overwrite, require_new
+from lift3d.errors import Lift3DError
 
 if TYPE_CHECKING:
     from lift3d.motion.analysis import Analysis
@@ -86,13 +87,15 @@ def analyze(
         other=None if compare is None else _read(compare, fps, smooth),
         sessions=_sessions(sessions, session, poses, fps, smooth) if sessions and session is not None else None,
     )
+    # What can fail comes before anything is written.
+    rows = None if table is None else found.to_dataframe()
     if report_file is not None:
         found.save(report_file, overwrite)
-    if table is not None:
+    if table is not None and rows is not None:
         from lift3d.io.files import atomic_path
 
         with atomic_path(table, overwrite) as temporary:
-            found.to_dataframe().to_csv(temporary, index=False, float_format="%.6g")
+            rows.to_csv(temporary, index=False, float_format="%.6g")
     written = [path for path in (report_file, table) if path is not None]
     lines = [*_words(found), *(f"{path}: written" for path in written)]
     report({"input": file, "output": written, **found.to_dict()}, "\n".join(lines), as_json)
@@ -105,6 +108,8 @@ def _read(path: Path, fps: float | None, smooth: str | None) -> Poses3D:
     poses = read_motion(path, fps=fps)
     if not isinstance(poses, Poses3D):
         raise typer.BadParameter(f"{path} holds 2D keypoints; lift or triangulate them first")
+    if poses.fps is None:
+        raise Lift3DError(f"{path} does not say its frame rate, which an analysis needs; give it by --fps")
     poses = replace(poses, provenance={"source": str(path), **poses.provenance})
     if smooth is None:
         return poses

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lift3d.errors import Lift3DError
+from lift3d.motion.angle_errors import angle_sigma
 from lift3d.motion.angles import Angles, joint_angles
 from lift3d.motion.bones import BoneLengths, bone_lengths
 from lift3d.motion.contacts import Contacts, Footskate, footskate, ground_contacts
@@ -22,6 +23,7 @@ from lift3d.motion.range_of_motion import RangeOfMotion, range_of_motion
 from lift3d.motion.repetitions import Repetitions, count_repetitions, detect_exercise
 from lift3d.motion.rule_files import Exercise, FormRule, Norms
 from lift3d.motion.segment_masses import CentreOfMass, centre_of_mass
+from lift3d.motion.side_symmetry import Symmetry
 from lift3d.motion.takes import TakeComparison, compare_takes
 from lift3d.poses import Poses3D
 
@@ -39,6 +41,8 @@ class Analysis:
     Attributes:
         poses: the clip.
         angles: joint angles over time.
+        sigma: (frames, people, angles) degrees, one standard deviation of each, from those of the joints; None where
+            the poses have none.
         ranges: the range of motion of each joint, beside norms.
         peaks: how fast wrists and ankles get.
         events: key events and the angles at them, jumps.
@@ -54,6 +58,7 @@ class Analysis:
 
     poses: Poses3D
     angles: Angles
+    sigma: np.ndarray | None
     ranges: RangeOfMotion
     peaks: tuple[PeakSpeed, ...]
     events: KeyEvents
@@ -69,12 +74,18 @@ class Analysis:
     notes: tuple[str, ...]
 
     def to_dataframe(self) -> pandas.DataFrame:
-        """One row a frame and person: time in seconds, angles in degrees (``_deg``), speeds in metres a second
-        (``_speed``), the centre of mass in metres and which feet are on the ground (``_on_ground``).
+        """One row a frame and person.
+
+        Time in seconds, angles in degrees (``_deg``) and where it is known their standard deviation (``_sigma_deg``),
+        speeds in metres a second (``_speed``), the centre of mass in metres and which feet are on the ground
+        (``_on_ground``).
 
         Raises MissingDependencyError without pandas.
         """
         table = self.angles.frame().rename(columns={name: f"{name}_deg" for name in self.angles.names})
+        if self.sigma is not None:
+            for index, name in enumerate(self.angles.names):
+                table[f"{name}_sigma_deg"] = self.sigma[..., index].ravel()
         speeds = smooth_speed(self.poses)
         for joint in FAST_JOINTS:
             if joint in self.poses.skeleton.joints:
@@ -86,17 +97,36 @@ class Analysis:
                 table[f"{foot}_on_ground"] = self.contacts.on[..., index].ravel()
         return table
 
+    @property
+    def symmetry(self) -> Symmetry:
+        """The ranges of motion of the left side beside those of the right, in degrees."""
+        names = tuple(name.removeprefix("left_") for name in self.angles.names if name.startswith("left_"))
+        found = {(item.person, item.angle): item.range for item in self.ranges}
+        left, right = (
+            np.array([[found.get((person, f"{side}_{name}"), np.nan) for name in names] for person in self._people])
+            for side in ("left", "right")
+        )
+        return Symmetry(names, left, right)
+
+    @property
+    def _people(self) -> range:
+        return range(self.poses.people)
+
     def to_dict(self) -> dict[str, Any]:
         """The results, without what is known of every frame, as JSON values."""
         from lift3d.motion.tables import json_values, rows_of
 
         people = self.poses.track_ids
-        skate = self.footskate
+        skate, symmetry = self.footskate, self.symmetry
         return {
             "frames": self.poses.frames,
             "fps": self.poses.fps,
             "people": list(people),
             "ranges_of_motion": self.ranges.to_dict(),
+            "limb_symmetry_percent": {
+                str(people[person]): dict(zip(symmetry.names, json_values(symmetry.limb[person]), strict=True))
+                for person in self._people
+            },
             "peak_speeds": rows_of(self.peaks),
             "events": self.events.to_dict(),
             "repetitions": {str(people[person]): found.to_dict() for person, found in self.repetitions.items()},
@@ -151,14 +181,9 @@ def analyze(
     frame_rate(poses, "an analysis")
     notes: list[str] = []
     angles = joint_angles(poses)
-    repetitions: dict[int, Repetitions] = {}
-    form: dict[int, Form] = {}
-    for person in range(poses.people):
-        chosen = _seen_exercise(poses, person) if exercise == "auto" else exercise
-        if chosen is not None:
-            repetitions[person] = count_repetitions(poses, chosen, person)
-            form[person] = check_form(poses, repetitions[person], form_rules)
-            notes += [f"person {poses.track_ids[person]}: {note}" for note in repetitions[person].notes]
+    ranges = range_of_motion(angles, norms)
+    repetitions = _repetitions(poses, exercise, notes)
+    form = {person: check_form(poses, found, form_rules) for person, found in repetitions.items()}
     contacts = skate = None
     if poses.space == "camera":
         notes.append("ground contacts need poses in world space; in the camera's space the ground is not known")
@@ -173,7 +198,8 @@ def analyze(
     return Analysis(
         poses=poses,
         angles=angles,
-        ranges=range_of_motion(angles, norms),
+        sigma=None if poses.sigma is None and poses.covariance is None else angle_sigma(poses),
+        ranges=ranges,
         peaks=tuple(peak_speeds(poses)),
         events=events,
         centre=centre_of_mass(poses, least_known=LEAST_MASS),
@@ -184,7 +210,11 @@ def analyze(
         form=form,
         comparison=None if other is None else compare_takes(poses, other),
         other=other,
-        progress=None if sessions is None else progress(sessions),
+        progress=None
+        if sessions is None
+        else progress(
+            {name: ranges if each is poses else range_of_motion(each, norms) for name, each in sessions.items()}
+        ),
         notes=(*notes, *events.notes),
     )
 
@@ -194,6 +224,28 @@ def angles_title(name: str) -> str:
     from lift3d.motion.angle_table import ANGLES
 
     return ANGLES[name].title if name in ANGLES else name
+
+
+def _repetitions(poses: Poses3D, exercise: str | Exercise | None, notes: list[str]) -> dict[int, Repetitions]:
+    """The repetitions by the person's index; why someone's cannot be counted is a note, unless nobody's can."""
+    found: dict[int, Repetitions] = {}
+    failed: Lift3DError | None = None
+    for person in range(poses.people):
+        chosen = _seen_exercise(poses, person) if exercise == "auto" else exercise
+        if chosen is None:
+            continue
+        who = f"person {poses.track_ids[person]}"
+        try:
+            found[person] = count_repetitions(poses, chosen, person)
+        except Lift3DError as error:
+            failed = error
+            notes.append(f"{who}: {error}")
+            continue
+        # The notes of repetitions name the person by its index.
+        notes += [note.replace(f"person {person}:", f"{who}:", 1) for note in found[person].notes]
+    if failed is not None and not found:
+        raise failed
+    return found
 
 
 def _seen_exercise(poses: Poses3D, person: int) -> str | None:

@@ -19,6 +19,8 @@ INK, FAINT, GRID = "#1D2127", "#636B76", "#E3E6EB"
 SIDES = {"left": LEFT, "right": RIGHT, "": MIDDLE}
 # Curves of more points than a figure has pixels are drawn by the lowest and highest value of each pixel's frames.
 MOST_POINTS = 1500
+# Degrees, the least width of a bar and the least height of a panel.
+LEAST_BAR, LEAST_PANEL = 1.0, 20.0
 
 
 def quiet(axes: Axes) -> None:
@@ -35,6 +37,17 @@ def draw_curve(axes: Axes, time: np.ndarray, values: np.ndarray, colour: str, **
     """A curve (frames,) over time that breaks where values are NaN."""
     time, values = thinned(time, values)
     axes.plot(time, values, **{"color": colour, "linewidth": 1.6, "solid_capstyle": "round", **style})
+
+
+def draw_band(axes: Axes, time: np.ndarray, values: np.ndarray, sigma: np.ndarray, colour: str) -> None:
+    """One standard deviation (frames,) to both sides of a curve; nothing where it is not known."""
+    low, high = values - sigma, values + sigma
+    width = -(-len(time) // MOST_POINTS)
+    if width > 1:
+        # The lowest and the highest of each stretch, NaN only where all of it is.
+        starts = np.arange(0, len(time), width)
+        time, low, high = time[starts], np.fmin.reduceat(low, starts), np.fmax.reduceat(high, starts)
+    axes.fill_between(time, low, high, color=colour, alpha=0.22, linewidth=0)
 
 
 def thinned(time: np.ndarray, values: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, np.ndarray]:
@@ -62,11 +75,16 @@ def draw_sides(
     axes.axhline(0, color=FAINT, linewidth=0.7)
     axes.set_title(title, fontsize=11, color=INK, loc="left")
     axes.set_ylabel(unit, fontsize=9, color=FAINT)
-    # A curve that hardly moves is not blown up to fill the panel.
-    low, high = axes.get_ylim()
-    if unit == "degrees" and high - low < 20:
-        axes.set_ylim((low + high) / 2 - 10, (low + high) / 2 + 10)
+    if unit == "degrees":
+        _not_blown_up(axes)
     axes.margins(x=0.01)
+
+
+def _not_blown_up(axes: Axes) -> None:
+    """A curve that hardly moves does not fill the panel."""
+    low, high = axes.get_ylim()
+    if high - low < LEAST_PANEL:
+        axes.set_ylim((low + high - LEAST_PANEL) / 2, (low + high + LEAST_PANEL) / 2)
 
 
 def mark_spans(axes: Axes, spans: Sequence[tuple[float, float, bool]]) -> None:
@@ -93,13 +111,19 @@ def draw_ranges(
     """One bar a row from the least to the greatest angle, the norm behind it in grey."""
     quiet(axes)
     rows = np.arange(len(names))[::-1]
+    # What does not move at all is still to be seen.
+    width = np.maximum(high - low, LEAST_BAR)
     for row, norm in zip(rows, norms, strict=True):
         if norm is not None:
             axes.barh(row, norm[1] - norm[0], left=norm[0], height=0.82, color="#E3E6EB", linewidth=0)
-    axes.barh(rows, high - low, left=low, height=0.42, color=[SIDES[side] for side in sides], linewidth=0)
+    axes.barh(
+        rows, width, left=(low + high - width) / 2, height=0.42, color=[SIDES[side] for side in sides], linewidth=0
+    )
     axes.axvline(0, color=FAINT, linewidth=0.8)
     axes.set_yticks(rows, names, fontsize=9.5, color=INK)
     axes.set_ylim(-0.7, len(names) - 0.3)
+    ends = np.array([*low, *high, *(limit for norm in norms if norm for limit in norm)])
+    axes.set_xlim(ends.min() - 5, ends.max() + 5)
     axes.set_xlabel("degrees     grey: norm", fontsize=9, color=FAINT)
 
 
@@ -138,7 +162,8 @@ def draw_two_takes(axes: Axes, share: np.ndarray, first: np.ndarray, second: np.
     draw_curve(axes, share, first, LEFT)
     draw_curve(axes, share, second, TRUTH, linewidth=2)
     axes.set_title(title, fontsize=11, color=INK, loc="left")
-    axes.set_xlabel("% of the movement", fontsize=9, color=FAINT)
+    axes.set_ylabel("degrees", fontsize=9, color=FAINT)
+    _not_blown_up(axes)
     axes.margins(x=0.01)
 
 
@@ -148,6 +173,9 @@ def draw_sessions(axes: Axes, labels: Sequence[str], curves: Mapping[str, np.nda
     places = np.arange(len(labels))
     for side, values in curves.items():
         axes.plot(places, values, color=SIDES[side], marker="o", markersize=5, linewidth=1.8)
-    axes.set_xticks(places, labels, fontsize=9, rotation=20 if len(labels) > 4 else 0)
+    few = places[:: max(1, -(-len(places) // 3))]
+    axes.set_xticks(few, [labels[place] for place in few], fontsize=8.5)
+    axes.set_xlim(-0.35, len(labels) - 0.65)
+    _not_blown_up(axes)
     axes.set_title(title, fontsize=11, color=INK, loc="left")
     axes.set_ylabel("degrees", fontsize=9, color=FAINT)

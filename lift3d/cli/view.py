@@ -141,7 +141,8 @@ def view(
             from lift3d.viz.render import save_frames
 
             stage = _stage(shown, look)
-            first = look_from or ("overview" if "overview" in stage.viewpoints else "front")
+            # Of a single camera without its video there is nothing to see that is worth a smaller person.
+            first = look_from or ("overview" if len(stage.cameras) > 1 or shown.videos else "front")
             notes: list[str] = []
 
             def note(reason: str) -> None:
@@ -154,7 +155,7 @@ def view(
                     background="transparent" if transparent else "white", frames=chosen, frame=frame, speed=speed,
                     overwrite=overwrite, progress=progress, renderer=renderer, tell=note,
                 )  # fmt: skip
-            summary |= {"renderer": name, "notes": notes}
+            summary |= {"renderer": name.lower(), "notes": notes}
             lines = [f"{save}: written, drawn by {name}"]
         else:
             from lift3d.viz.view import save_view
@@ -178,7 +179,9 @@ def _open(
     from lift3d.io.stored_poses import open_poses
 
     motion = stack.enter_context(open_motion(file))
-    truth = None if compare is None else stack.enter_context(open_poses(compare))
+    truth: Clip | None = None
+    if compare is not None:
+        truth = stack.enter_context(open_poses(compare))
     rig = None if rig_file is None else read_rig(rig_file, unit=unit)
     paths = _by_camera(videos, rig)
     opened: dict[str, VideoFile] = {}

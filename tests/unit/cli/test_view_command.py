@@ -203,6 +203,16 @@ def test_where_it_is_seen_from(shot: Callable[..., np.ndarray]) -> None:
         assert is_coloured(image, pixel, LEFT, radius=2), name
 
 
+def test_where_it_is_seen_from_if_nothing_is_said(take: Path) -> None:
+    """With cameras around it so that all are seen; with the one that it was lifted from, from the front."""
+    Poses3D(walking().xyz, skeleton=BODY, fps=FPS, space="camera", camera=RIG["cam0"]).save(take / "own.h5")
+    for name, options in (("take.h5", ("--rig", take / "rig.toml")), ("take.h5", ()), ("own.h5", ())):
+        own, said = (("--overwrite", "--save", take / f"{number}.png", *QUICK, *options) for number in range(2))
+        view(take / name, *own)
+        view(take / name, *said, "--look-from", "overview" if options else "front")
+        np.testing.assert_array_equal(picture(take / "0.png"), picture(take / "1.png"))
+
+
 def test_orbit_turns_and_follow_goes_along(take: Path) -> None:
     """Of a slow clip, that turns by 73 degrees."""
     slow = Poses3D(walking().xyz, skeleton=BODY, fps=3)

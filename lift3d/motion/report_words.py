@@ -25,7 +25,8 @@ def clip_name(poses: Poses3D) -> str:
 def clip_line(poses: Poses3D) -> str:
     """Length, rate, people and layout in one line."""
     people = f"{poses.people} {'person' if poses.people == 1 else 'people'}"
-    length = f"{poses.frames / float(poses.fps or 1):.2f} s, {poses.frames} frames at {poses.fps:g} frames/s"
+    frames = f"{poses.frames} frame{'s' * (poses.frames != 1)}"
+    length = f"{poses.frames / float(poses.fps or 1):.2f} s, {frames} at {poses.fps:g} frames/s"
     return f"{length} · {people} · {poses.skeleton.title or poses.skeleton.name}"
 
 

@@ -181,7 +181,8 @@ def _open(
     motion = stack.enter_context(open_motion(file))
     truth: Clip | None = None
     if compare is not None:
-        truth = stack.enter_context(open_poses(compare))
+        truth = open_poses(compare)
+        stack.enter_context(truth)
     rig = None if rig_file is None else read_rig(rig_file, unit=unit)
     paths = _by_camera(videos, rig)
     opened: dict[str, VideoFile] = {}

@@ -32,6 +32,7 @@ from view_scenes import (
     write_video,
 )
 
+from lift3d.io.poses3d import write_poses
 from lift3d.palette import LEFT, RIGHT
 from lift3d.poses import Keypoints2D, Poses3D
 from lift3d.viz.picture import save_picture
@@ -247,14 +248,14 @@ def test_orbit_turns_and_follow_goes_along(take: Path) -> None:
 
 
 def test_truth_beside_it_and_error_colours(take: Path, shot: Callable[..., np.ndarray]) -> None:
-    """The truth's left arm is 0.3 m further on in the way."""
+    """The truth, of another format, has the left arm 0.3 m away."""
     truth = walking().xyz.copy()
     arm = [BODY.index(f"left_{part}") for part in ("elbow", "wrist")]
     truth[:, :, arm, 1] -= 0.3
-    Poses3D(truth, skeleton=BODY, fps=FPS).save(take / "truth.h5")
+    write_poses(Poses3D(truth, skeleton=BODY, fps=FPS), take / "truth.trc")
     alone = shot("--frame", 4)
-    beside = shot("--frame", 4, "--compare", take / "truth.h5")
-    coloured = shot("--frame", 4, "--compare", take / "truth.h5", "--errors")
+    beside = shot("--frame", 4, "--compare", take / "truth.trc")
+    coloured = shot("--frame", 4, "--compare", take / "truth.trc", "--errors")
     place = pixel_of(truth[4, 0, arm].mean(axis=0), RIG["cam0"])
     x, y = place.round().astype(int)
     # Grey: dark, and without a hue.

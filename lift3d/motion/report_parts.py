@@ -42,7 +42,11 @@ def folded(title: str, content: str) -> str:
 
 def number(value: float, digits: int = 0, unit: str = "", sign: str = "") -> str:
     """A number with its unit; "-" where it is not known."""
-    return f"{value:{sign}.{digits}f}{unit}" if np.isfinite(value) else "-"
+    if not np.isfinite(value):
+        return "-"
+    rounded = round(float(value), digits)
+    # Nothing is neither more nor less.
+    return f"{rounded:{sign}.{digits}f}{unit}" if rounded else f"{0:.{digits}f}{unit}"
 
 
 def frame_times(analysis: Analysis) -> np.ndarray:

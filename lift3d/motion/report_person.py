@@ -14,7 +14,7 @@ from lift3d.motion.analysis import Analysis
 from lift3d.motion.angle_table import ANGLES
 from lift3d.motion.events import FAST_JOINTS, smooth_speed
 from lift3d.motion.form import FormHint
-from lift3d.motion.measures import MEASURES, MeasuredBody
+from lift3d.motion.measures import MEASURES, MeasuredBody, steady
 from lift3d.motion.range_of_motion import JointRange
 from lift3d.motion.report_parts import (
     about,
@@ -205,13 +205,14 @@ def _speed(analysis: Analysis, person: int) -> str:
     joints = [joint for joint in FAST_JOINTS if joint in analysis.poses.skeleton.joints]
     peaks = [peak for peak in analysis.peaks if peak.person == person]
     rows = [
-        row((f"fastest {p.joint.replace('_', ' ')}", f"{p.seconds:.2f} s", f"{p.speed:.2f} m/s", "")) for p in peaks
+        row((f"fastest {p.joint.replace('_', ' ')}", f"{p.seconds:.2f}\u00a0s", f"{p.speed:.2f}\u00a0m/s", ""))
+        for p in peaks
     ]
     for jump in analysis.events.jumps:
         if jump.person == person:
             height = f"{100 * jump.height_by_time:.0f} cm by the time in the air"
             rise = number(100 * jump.height_by_rise, unit=" cm by the rise of the centre of mass")
-            rows.append(row(("jump", f"{jump.seconds:.2f} s", height, rise)))
+            rows.append(row(("jump", f"{jump.seconds:.2f}\u00a0s", height, rise)))
     events = [event for event in analysis.events if event.person == person and not event.name.startswith("peak_")]
     for event in events[: max(0, MOST_ROWS - len(rows))]:
         name = f"{event.side} {event.name}".strip().replace("_", " ")
@@ -220,7 +221,7 @@ def _speed(analysis: Analysis, person: int) -> str:
             for angle, value in event.angles.items()
             if angle.endswith(AT_EVENTS) and np.isfinite(value)
         )
-        rows.append(row((name, f"{event.seconds:.2f} s", f"{number(event.value, 2)} {event.unit}", known)))
+        rows.append(row((name, f"{event.seconds:.2f}\u00a0s", f"{number(event.value, 2)}\u00a0{event.unit}", known)))
     listing = folded("Key events", table(("what", "when", "how much", "angles"), rows)) if rows else ""
     if not peaks:
         return about("No wrist or ankle is seen long enough to tell its speed.") + listing
@@ -252,7 +253,8 @@ def _balance(analysis: Analysis, person: int) -> str:
             height, time, {"": centre[:, 2] - np.nanmin(centre[:, 2])}, "Height above its lowest", "metres"
         )
         height.set_xlabel("seconds", fontsize=9, color=plots.FAINT)
-        way = np.linalg.norm(np.diff(centre[:, :2], axis=0), axis=1)
+        # Jitter is no way that a body went.
+        way = np.linalg.norm(np.diff(steady(centre[:, :2], float(analysis.poses.fps or 1)), axis=0), axis=1)
         blocks.append(
             about(
                 f"The centre of mass, by segments of common proportions. Its way on the floor: {np.nansum(way):.2f} m."

@@ -6,7 +6,7 @@ All take plain arrays and matplotlib axes; nothing here computes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def quiet(axes: Axes) -> None:
         spine.set_visible(False)
 
 
-def draw_curve(axes: Axes, time: np.ndarray, values: np.ndarray, colour: str, **style: object) -> None:
+def draw_curve(axes: Axes, time: np.ndarray, values: np.ndarray, colour: str, **style: Any) -> None:
     """A curve (frames,) over time that breaks where values are NaN."""
     time, values = thinned(time, values)
     axes.plot(time, values, **{"color": colour, "linewidth": 1.6, "solid_capstyle": "round", **style})
@@ -147,7 +147,7 @@ def draw_path(axes: Axes, path: np.ndarray) -> None:
     axes.plot(path[:, 0], path[:, 1], color=MIDDLE, linewidth=1.4)
     seen = path[np.isfinite(path).all(axis=1)]
     if len(seen):
-        axes.scatter(*seen[0], s=70, facecolors="white", edgecolors=MIDDLE, linewidths=1.8, zorder=3)
+        axes.scatter(seen[0, 0], seen[0, 1], s=70, facecolors="white", edgecolors=MIDDLE, linewidths=1.8, zorder=3)
         centre, half = (seen.min(axis=0) + seen.max(axis=0)) / 2, max(float(np.ptp(seen, axis=0).max()) * 0.58, 0.05)
         axes.set_xlim(centre[0] - half, centre[0] + half)
         axes.set_ylim(centre[1] - half, centre[1] + half)

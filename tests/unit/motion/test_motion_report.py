@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exercise_bodies import hills, stand, together
+from exercise_bodies import hills, stand, together, with_noise
 
 from lift3d.errors import OutputExistsError, UnknownFormatError
 from lift3d.motion.analysis import Analysis, analyze
@@ -138,6 +138,7 @@ def test_the_range_table(found: Analysis, page: Page) -> None:
     joint, low, high, extent, _, other, symmetry, frames, error = rows["Elbow flexion, left"]
     assert (low, high, extent) == (f"{left.minimum:.0f}°", f"{left.maximum:.0f}°", f"{left.range:.0f}°")
     assert other == f"{left.range - right.range:+.0f}°"
+    assert rows["Knee flexion, left"][5] == "0°"
     assert symmetry == f"{100 * right.range / left.range:.0f} %" == rows["Elbow flexion, right"][6]
     assert frames == "100 %"
     assert found.sigma is not None
@@ -161,6 +162,15 @@ def test_the_progress_table(found: Analysis, page: Page) -> None:
     rows = {cells[0]: cells for cells in page.table("range of")}
     knee = found.progress.of("left_knee_flexion")
     assert rows["Knee flexion, left"][1:4] == [*(f"{value:.0f}°" for value in knee.values), f"{knee.change:+.0f}°"]
+
+
+def test_jitter_is_no_way_on_the_floor() -> None:
+    walk = stand(FPS, np.full(300, 20.0))
+    walk.xyz[..., 1] += (np.arange(300) / 299)[:, None, None]
+    page = Page(make_report(analyze(with_noise(walk, 0.004), None)))
+    way = re.search(r"Its way on the floor: ([\d.]+) m", page.text)
+    assert way is not None
+    assert float(way[1]) == pytest.approx(1, abs=0.1)
 
 
 def test_people_and_those_who_are_absent() -> None:
@@ -216,7 +226,7 @@ def test_a_curve_of_a_hundred_thousand_frames_keeps_its_peaks() -> None:
 
 def test_the_page_of_a_long_clip_is_no_larger() -> None:
     short, long = (
-        make_report(analyze(stand(50, 50 + 40 * np.sin(np.arange(frames) / 60)), None)) for frames in (1500, 12_000)
+        make_report(analyze(stand(50, 50 + 40 * np.sin(np.arange(frames) / 60)), None)) for frames in (1500, 6000)
     )
     assert len(long) < 1.5 * len(short)
     assert len(Page(long).tables) == len(Page(short).tables)

@@ -194,6 +194,10 @@ def analyze(
         except Lift3DError as error:
             notes.append(f"no ground contacts: {error}")
     notes += [f"{angles_title(name)}: {reason}" for name, reason in angles.missing.items()]
+    # This clip is measured already.
+    measured: dict[Any, Any] = {
+        name: ranges if each is poses else range_of_motion(each, norms) for name, each in (sessions or {}).items()
+    }
     events = key_events(poses)
     return Analysis(
         poses=poses,
@@ -210,11 +214,7 @@ def analyze(
         form=form,
         comparison=None if other is None else compare_takes(poses, other),
         other=other,
-        progress=None
-        if sessions is None
-        else progress(
-            {name: ranges if each is poses else range_of_motion(each, norms) for name, each in sessions.items()}
-        ),
+        progress=None if sessions is None else progress(measured),
         notes=(*notes, *events.notes),
     )
 

@@ -124,10 +124,12 @@ def by_run(values: np.ndarray, least: int, work: Callable[[np.ndarray], np.ndarr
     values = np.asarray(values)
     columns = values.reshape(len(values), -1).astype(np.float64)
     # Columns with the same gaps, which the coordinates of a joint always are, go together.
-    patterns, which = np.unique(np.isfinite(columns), axis=1, return_inverse=True)
-    for index, pattern in enumerate(patterns.T):
-        together = np.flatnonzero(which == index)
-        for start, stop in runs(pattern):
+    seen = np.isfinite(columns)
+    alike: dict[bytes, list[int]] = {}
+    for column, key in enumerate(np.packbits(seen, axis=0).T):
+        alike.setdefault(key.tobytes(), []).append(column)
+    for together in alike.values():
+        for start, stop in runs(seen[:, together[0]]):
             if stop - start >= least:
                 columns[start:stop, together] = work(columns[start:stop, together])
     return columns.reshape(values.shape).astype(np.result_type(values.dtype, np.float32))

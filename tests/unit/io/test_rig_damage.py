@@ -160,10 +160,10 @@ BOMBS = {
 def test_hostile_texts_are_refused_quickly(kind: str, tmp_path: Path) -> None:
     file = tmp_path / "rig"
     file.write_text(BOMBS[kind])
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(FileFormatError):
         read_rig(file)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 def test_hostile_hdf5(tmp_path: Path) -> None:

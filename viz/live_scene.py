@@ -15,16 +15,18 @@ import numpy as np
 
 from lift3d.viz.drawing import Cylinders, Drawing, Ellipsoids, Label, Lines, Picture, Spheres
 from lift3d.viz.meshes import (
+    MeshArrays,
     body_mesh,
     import_open3d,
     open3d_lines,
     open3d_material,
     open3d_mesh,
-    open3d_picture,
     shaded,
 )
 
 RING_WIDTH, RING_SIDES = 1.5, 20
+# The longer side, in pixels, of pictures in space; that of the camera one looks through comes larger than the others.
+COARSE_SHEET, FINE_SHEET, COARSE_FROM = 200, 560, 600
 # From where the light falls, a little from the side: it is the same from wherever one looks.
 LIGHT = np.array([0.28, -0.36, 0.89])
 
@@ -54,13 +56,16 @@ class LiveScene:
         self._still_labels.draw(drawing.labels)
 
     def draw(self, drawing: Drawing) -> None:
-        """Draw one moment in place of the last."""
+        """Draw one moment in place of the last, but for its pictures."""
         self._joints.draw(sphere_transforms(drawing.spheres), drawing.spheres.colours)
         self._bones.draw(cylinder_transforms(drawing.cylinders), drawing.cylinders.colours)
         self._error_bars.draw(ellipsoid_transforms(drawing.ellipsoids), drawing.ellipsoids.colours)
         self._moving.draw(drawing.lines)
-        self._pictures.draw(drawing.pictures)
         self._moving_labels.draw(drawing.labels)
+
+    def draw_pictures(self, pictures: tuple[Picture, ...]) -> None:
+        """Draw the videos' frames in place of the last ones."""
+        self._pictures.draw(pictures)
 
 
 def sphere_transforms(spheres: Spheres) -> np.ndarray:
@@ -180,33 +185,76 @@ class _LineSets:
 
 
 class _Pictures:
-    """Images in space."""
+    """Images in space, each a sheet with a vertex for a pixel.
+
+    The colours of vertices are changed in place. Textures cannot be: Open3D 0.20 makes a new one for each image and
+    keeps the old ones for ever (its issue 7325).
+    """
 
     def __init__(self, scene: Any) -> None:
         self.scene = scene
-        self.pictures: tuple[Picture, ...] = ()
+        self.sheets: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # corners, vertices, pixels
 
     def draw(self, pictures: tuple[Picture, ...]) -> None:
-        for place in range(max(len(pictures), len(self.pictures))):
+        for place in range(len(pictures), len(self.sheets)):
+            self._remove(f"picture {place}")
+        del self.sheets[len(pictures) :]
+        for place, picture in enumerate(pictures):
             name = f"picture {place}"
-            old = self.pictures[place] if place < len(self.pictures) else None
-            new = pictures[place] if place < len(pictures) else None
-            there = new is not None and bool(np.isfinite(new.corners).all())
-            if new is None or not there:
-                if self.scene.has_geometry(name):
-                    self.scene.remove_geometry(name)
-            elif old is None or not _same(old.corners, new.corners) or not self.scene.has_geometry(name):
-                if self.scene.has_geometry(name):
-                    self.scene.remove_geometry(name)
-                self.scene.add_geometry(name, open3d_picture(new), _image_material(new), False)
-            elif not _same(old.image, new.image):
-                self.scene.modify_geometry_material(name, _image_material(new))
-        self.pictures = pictures
+            pixels = _reduced(picture.image)
+            old = self.sheets[place] if place < len(self.sheets) else None
+            if old is None or not _same(old[0], picture.corners) or old[2].shape != pixels.shape:
+                self._remove(name)
+                vertices = _sheet(picture.corners, *pixels.shape[:2])
+                if np.isfinite(vertices).all():
+                    mesh = MeshArrays(vertices, np.ones_like(vertices), _colours(pixels), _sheet_triangles(pixels))
+                    self.scene.add_geometry(name, open3d_mesh(mesh), open3d_material("defaultUnlit"), False)
+            else:
+                vertices = old[1]
+                if not _same(old[2], pixels) and self.scene.has_geometry(name):
+                    self._recolour(name, vertices, pixels)
+            self.sheets[place : place + 1] = [(picture.corners, vertices, pixels)]
+
+    def _recolour(self, name: str, vertices: np.ndarray, pixels: np.ndarray) -> None:
+        o3d = import_open3d()
+        points = o3d.t.geometry.PointCloud(o3d.core.Tensor(vertices))
+        points.point.colors = o3d.core.Tensor(_colours(pixels))
+        self.scene.scene.update_geometry(name, points, o3d.visualization.rendering.Scene.UPDATE_COLORS_FLAG)
+
+    def _remove(self, name: str) -> None:
+        if self.scene.has_geometry(name):
+            self.scene.remove_geometry(name)
 
 
-def _image_material(picture: Picture) -> Any:
-    image = import_open3d().geometry.Image(np.ascontiguousarray(picture.image))
-    return open3d_material("defaultUnlit", albedo_img=image)
+def _reduced(image: np.ndarray) -> np.ndarray:
+    """The image as a sheet shows it: (height, width, 3) uint8, a small one small, a large one not too fine."""
+    import cv2
+
+    longest = FINE_SHEET if max(image.shape[:2]) > COARSE_FROM else COARSE_SHEET
+    scale = min(1.0, longest / max(image.shape[:2]))
+    size = max(2, round(image.shape[1] * scale)), max(2, round(image.shape[0] * scale))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+
+
+def _sheet(corners: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Vertices (rows * columns, 3) between the corners (4, 3) of an image."""
+    right, down = np.linspace(0, 1, columns)[None, :, None], np.linspace(0, 1, rows)[:, None, None]
+    upper = (1 - right) * corners[0] + right * corners[1]
+    lower = (1 - right) * corners[3] + right * corners[2]
+    vertices: np.ndarray = ((1 - down) * upper + down * lower).reshape(-1, 3).astype(np.float32)
+    return vertices
+
+
+def _sheet_triangles(pixels: np.ndarray) -> np.ndarray:
+    """Triangles (m, 3) of a sheet, for both of its sides."""
+    index = np.arange(pixels.shape[0] * pixels.shape[1], dtype=np.int32).reshape(pixels.shape[:2])
+    a, b, c, d = index[:-1, :-1], index[:-1, 1:], index[1:, 1:], index[1:, :-1]
+    corners = [np.stack(three, axis=-1).reshape(-1, 3) for three in ((a, b, c), (a, c, d), (c, b, a), (d, c, a))]
+    return np.concatenate(corners)
+
+
+def _colours(pixels: np.ndarray) -> np.ndarray:
+    return pixels.reshape(-1, 3).astype(np.float32) / np.float32(255)
 
 
 class _Labels:

@@ -138,7 +138,7 @@ class Panel:
         self._switch("Trails  (R)", lambda: player.look.trails > 0, player.switch_trails)
         if stage.clip.has("sigma"):
             self._switch("Error bars  (U)", lambda: player.look.ellipsoids > 0, player.switch_ellipsoids)
-        if stage.drawing(player.frame).pictures:
+        if stage.has_pictures:
             self._switch("Video frames  (I)", lambda: player.look.pictures, player.switch_pictures)
         if stage.truth is not None:
             self._switch("Error colours  (E)", lambda: player.look.errors, player.switch_errors)

@@ -6,6 +6,7 @@ The stage knows no renderer. It reads the clip in blocks as it is looked at, so 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -167,6 +168,10 @@ class Stage:
         Raises:
             Lift3DError: the clip has no such frame.
         """
+        return replace(self.bodies(frame), pictures=self.pictures(frame, through))
+
+    def bodies(self, frame: int) -> Drawing:
+        """``drawing`` without the videos' frames, which are slow to read."""
         if not 0 <= frame < self.frames:
             raise Lift3DError(f"the clip has no frame {frame}; it has {self.frames}, counted from 0")
         shown, truth_shown = self._shown
@@ -190,9 +195,25 @@ class Stage:
             )
         if self.look.trails > 0:
             lines.append(self._trails.draw(frame, self._blocks))
-        return Drawing(
-            spheres, cylinders, self._error_bars(frame, points), tuple(lines), self._frames_shown(frame, through)
-        )
+        return Drawing(spheres, cylinders, self._error_bars(frame, points), tuple(lines))
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether there is a video of any of the cameras."""
+        return bool(self._pictures.shown)
+
+    def pictures(self, frame: int, through: str | None = None) -> tuple[Picture, ...]:
+        """The videos' frames of ``drawing`` alone."""
+        if not (self.look.pictures and self.look.cameras):
+            return ()
+        behind = 0.0
+        if through is not None:
+            camera = next((item.camera for item in self.cameras if item.camera.name == through), None)
+            if camera is not None:
+                corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
+                places = self.low + corners * (self.high - self.low)
+                behind = float((places @ camera.R[2] + camera.t[2]).max()) + 0.5
+        return self._pictures.draw(frame, through, behind)
 
     @cached_property
     def viewpoints(self) -> dict[str, Viewpoint]:
@@ -250,18 +271,6 @@ class Stage:
             return Ellipsoids()
         joints = self._body.joint_colours
         return Ellipsoids(points.reshape(-1, 3), self.look.ellipsoids * axes.reshape(-1, 3, 3), joints)
-
-    def _frames_shown(self, frame: int, through: str | None) -> tuple[Picture, ...]:
-        if not (self.look.pictures and self.look.cameras):
-            return ()
-        behind = 0.0
-        if through is not None:
-            camera = next((item.camera for item in self.cameras if item.camera.name == through), None)
-            if camera is not None:
-                corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
-                places = self.low + corners * (self.high - self.low)
-                behind = float((places @ camera.R[2] + camera.t[2]).max()) + 0.5
-        return self._pictures.draw(frame, through, behind)
 
 
 def _fields(rows: Spheres | Cylinders) -> list[np.ndarray]:

@@ -15,14 +15,15 @@ from lift3d.viz.live_scene import LiveScene
 from lift3d.viz.look import PARTS, body_parts
 from lift3d.viz.meshes import import_open3d
 from lift3d.viz.panel import Bar, Panel, help_widget
+from lift3d.viz.picture_reader import PictureReader
 from lift3d.viz.player import Player
 from lift3d.viz.stage import Stage
 from lift3d.viz.window_probe import require_window
 
 # Widths in letters.
 PANEL_WIDTH = 15
-# (seconds since the last change, seconds between two drawings of what has not changed).
-REPEATS = (0.5, 0.05), (np.inf, 1.0)
+# (seconds since the last change, seconds between two drawings of what has not changed since).
+REPEATS = (0.5, 0.1), (4.0, 0.5), (np.inf, np.inf)
 WHITE = np.array([1.0, 1.0, 1.0, 1.0], np.float32)
 
 
@@ -85,6 +86,7 @@ class Viewer:
         view.set_post_processing(False)
         view.set_shadowing(False)
         self.widget.scene.set_background(WHITE)
+        self.reader = PictureReader(stage) if stage.has_pictures else None
         self.live = LiveScene(self.widget, self.window.scaling)
         self.bar = Bar(self.player, self._changed, em)
         self.panel = Panel(self.player, self._changed, em, stage)
@@ -116,7 +118,11 @@ class Viewer:
         elapsed, self.clock = now - self.clock, now
         before = self.player.frame, self.player.playing
         self.player.advance(elapsed)
-        if (self.player.frame, self.player.playing) != before:
+        pictures = self.reader.newest() if self.reader is not None else None
+        if self.reader is not None and pictures is not None:
+            self.live.draw_pictures(pictures)
+            self.notice = self.reader.error or self.notice
+        if (self.player.frame, self.player.playing) != before or pictures is not None:
             self._changed()
             return True
         # A driver that is behind leaves out what it is told to draw, so the last state is drawn some more times.
@@ -162,8 +168,12 @@ class Viewer:
             self.live.draw_backdrop(self.backdrop)
         wanted = (player.frame, player.look, player.through)
         if wanted != self.drawn:
-            through = self.stage.viewpoints[player.through].camera if player.through else None
-            self.live.draw(self.stage.drawing(player.frame, through.name if through else None))
+            self.live.draw(self.stage.bodies(player.frame))
+            if self.reader is not None:
+                if self.drawn[1:] != wanted[1:]:  # the last ones would stand before the people
+                    self.live.draw_pictures(())
+                through = self.stage.viewpoints[player.through].camera if player.through else None
+                self.reader.ask(player.frame, player.look, through.name if through else None)
             self.drawn = wanted
         self._take_viewpoint()
         self._follow()

@@ -103,7 +103,8 @@ def convert(
         "people": motion.people,
         "skeleton": layout,
     }
-    content = f"{counted(motion.frames, 'frame')}, {counted(motion.people, 'person', 'people')}, {layout}"
+    shown = 1 if len(written) > 1 else motion.people  # several files hold one person each
+    content = f"{counted(motion.frames, 'frame')}, {counted(shown, 'person', 'people')}, {layout}"
     lines += [f"{path}: {content}" for path in written]
     report(summary, "\n".join(lines), as_json)
 

@@ -33,7 +33,7 @@ SPIKE = 0.1
 _SIDES = ("left", "right")
 _JOINTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "heel")
 _LAYOUT = make_skeleton(
-    "measures", {"neck": None, "pelvis": None} | {f"{side}_{joint}": None for joint in _JOINTS for side in _SIDES}
+    "human body", {"neck": None, "pelvis": None} | {f"{side}_{joint}": None for joint in _JOINTS for side in _SIDES}
 )
 
 

@@ -6,6 +6,7 @@ Each part passes what is done with the mouse to the player, and shows the player
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ class Bar:
         em: the size of a letter in pixels.
     """
 
-    def __init__(self, player: Player, changed: Callable[[], None], em: float) -> None:
+    def __init__(self, player: Player, changed: Callable[[], object], em: float) -> None:
         gui = import_open3d().visualization.gui
         self.player = player
         self.widget = gui.Vert(0.2 * em, gui.Margins(0.6 * em, 0.4 * em, 0.6 * em, 0.4 * em))
@@ -60,7 +61,7 @@ class Bar:
         row = gui.Horiz(0.4 * em)
         row.add_child(self.play)
         for words, step in (("<", -1), (">", 1)):
-            row.add_child(_button(words, _step(player, step), changed))
+            row.add_child(_button(words, partial(player.step, step), changed))
         row.add_child(_button("Go to", player.ask_frame, changed))
         self.words = gui.Label("")
         row.add_child(self.words)
@@ -89,7 +90,7 @@ class Panel:
         stage: the clip; switches that its clip has nothing for are left out.
     """
 
-    def __init__(self, player: Player, changed: Callable[[], None], em: float, stage: Stage) -> None:
+    def __init__(self, player: Player, changed: Callable[[], object], em: float, stage: Stage) -> None:
         self.gui = import_open3d().visualization.gui
         self.player, self.changed, self.em, self.stage = player, changed, em, stage
         self.widget = self.gui.ScrollableVert(0.2 * em, self.gui.Margins(0.7 * em, 0.7 * em, 0.7 * em, 0.7 * em))
@@ -160,8 +161,8 @@ class Panel:
         for person, name in enumerate(self.stage.names[:MOST_PEOPLE]):
             self._switch(
                 name,
-                lambda person=person: person not in player.look.hidden_people,
-                lambda person=person: player.switch_person(person),
+                partial(_person_shown, player, person),
+                partial(player.switch_person, person),
                 rgb(side_colours(person, people)["middle"]),
             )
 
@@ -171,8 +172,8 @@ class Panel:
         for part in ("left", "right", *player.parts):
             self._switch(
                 f"{part} side" if part in ("left", "right") else part,
-                lambda part=part: part not in player.look.hidden_parts,
-                lambda part=part: player.switch_part(part),
+                partial(_part_shown, player, part),
+                partial(player.switch_part, part),
                 rgb(side_colours(0, 1)[part]) if player.people == 1 and part in ("left", "right") else None,
             )
 
@@ -237,7 +238,7 @@ def help_widget(em: float) -> Any:
     return sheet
 
 
-def _button(words: str, action: Callable[[], None], changed: Callable[[], None]) -> Any:
+def _button(words: str, action: Callable[[], None], changed: Callable[[], object]) -> Any:
     button = import_open3d().visualization.gui.Button(words)
 
     def clicked() -> None:
@@ -248,5 +249,9 @@ def _button(words: str, action: Callable[[], None], changed: Callable[[], None])
     return button
 
 
-def _step(player: Player, frames: int) -> Callable[[], None]:
-    return lambda: player.step(frames)
+def _person_shown(player: Player, person: int) -> bool:
+    return person not in player.look.hidden_people
+
+
+def _part_shown(player: Player, part: str) -> bool:
+    return part not in player.look.hidden_parts

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,8 @@ def open_window(
     application.initialize()
     viewer = Viewer(stage, title, folder or Path.cwd(), size)
     application.run()
-    del viewer  # it had to live as long as its window
+    if viewer.failure is not None:
+        raise viewer.failure
 
 
 def player_of(stage: Stage) -> Player:
@@ -88,8 +91,9 @@ class Viewer:
         self.widget.scene.set_background(WHITE)
         self.reader = PictureReader(stage) if stage.has_pictures else None
         self.live = LiveScene(self.widget, self.window.scaling)
-        self.bar = Bar(self.player, self._changed, em)
-        self.panel = Panel(self.player, self._changed, em, stage)
+        changed = partial(self._guarded, self._changed)
+        self.bar = Bar(self.player, changed, em)
+        self.panel = Panel(self.player, changed, em, stage)
         self.help = help_widget(em)
         for part in (self.widget, self.panel.widget, self.bar.widget, self.help):
             self.window.add_child(part)
@@ -100,14 +104,24 @@ class Viewer:
         self.backdrop: Any = None
         self.arranged: tuple[Any, ...] = ()
         self.asked_to_close = False
+        self.failure: BaseException | None = None
         self.window.set_on_layout(self._lay_out)
-        self.window.set_on_key(self._key)
-        self.window.set_on_tick_event(self._tick)
+        self.window.set_on_key(lambda event: self._guarded(partial(self._key, event)))
+        self.window.set_on_tick_event(partial(self._guarded, self._tick))
         self.window.set_on_close(self._closing)
         self.widget.set_on_mouse(self._mouse)
         self.key_names = {int(key): name for name, key in gui.KeyName.__members__.items()}
         self.clock = self.changed_at = self.drawn_at = time.perf_counter()
         self._changed()
+
+    def _guarded(self, work: Callable[[], bool]) -> bool:
+        """Do what Open3D's loop asks for. An error raised out of that loop would end the process without a word."""
+        try:
+            return work()
+        except BaseException as error:  # Ctrl-C too
+            self.failure, self.player.closed = error, True
+            self.window.close()
+            return False
 
     def _tick(self) -> bool:
         """Let the time pass since the last tick; returns whether something new is to be shown."""
@@ -155,12 +169,12 @@ class Viewer:
             self._changed()
         return self.gui.SceneWidget.EventCallbackResult.IGNORED
 
-    def _changed(self) -> None:
-        """Show the player's state."""
+    def _changed(self) -> bool:
+        """Show the player's state; True once that is done."""
         player = self.player
         if player.closed:
             self.window.close()
-            return
+            return True
         if self.stage.look != player.look:
             self.stage.look = player.look
         if self.backdrop is not self.stage.backdrop:
@@ -190,6 +204,7 @@ class Viewer:
         self.changed_at = self.drawn_at = time.perf_counter()
         self.widget.force_redraw()
         self.window.post_redraw()
+        return True
 
     def _lay_out(self, context: Any) -> None:
         gui, area = self.gui, self.window.content_rect

@@ -120,8 +120,12 @@ class Viewer:
             return work()
         except BaseException as error:  # Ctrl-C too
             self.failure, self.player.closed = error, True
-            self.window.close()
+            self._close()
             return False
+
+    def _close(self) -> None:
+        """Close the window once Open3D is done with what it does now."""
+        self.gui.Application.instance.post_to_main_thread(self.window, self.window.close)
 
     def _tick(self) -> bool:
         """Let the time pass since the last tick; returns whether something new is to be shown."""
@@ -173,7 +177,7 @@ class Viewer:
         """Show the player's state; True once that is done."""
         player = self.player
         if player.closed:
-            self.window.close()
+            self._close()
             return True
         if self.stage.look != player.look:
             self.stage.look = player.look

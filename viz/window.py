@@ -25,7 +25,7 @@ from lift3d.viz.window_probe import require_window
 # Widths in letters.
 PANEL_WIDTH = 15
 # (seconds since the last change, seconds between two drawings of what has not changed since).
-REPEATS = (0.5, 0.1), (4.0, 0.5), (np.inf, np.inf)
+REPEATS = (0.5, 0.1), (4.0, 0.5), (60.0, 2.0), (np.inf, np.inf)
 WHITE = np.array([1.0, 1.0, 1.0, 1.0], np.float32)
 
 

@@ -103,6 +103,12 @@ def test_the_dictionary_is_strict_json(two: Analysis) -> None:
     assert len(found["ranges_of_motion"]["ranges"]) == len(two.ranges)
 
 
+def test_the_centre_of_mass_needs_most_of_the_body() -> None:
+    """Without a wrist a forearm and its hand are unknown, without a knee a thigh and a shank: too much."""
+    assert np.isfinite(analyze(without(squats(110), slice(None), ["left_wrist"])).centre.xyz).all()
+    assert np.isnan(analyze(without(squats(110), slice(None), ["left_knee"])).centre.xyz).all()
+
+
 def test_notes_name_what_is_missing() -> None:
     found = analyze(without(squats(110), slice(None), ["left_elbow", "left_heel"]))
     notes = "\n".join(found.notes)

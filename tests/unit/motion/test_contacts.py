@@ -77,6 +77,18 @@ def test_a_jump_leaves_the_ground() -> None:
     assert len(edges(on)) == 2
 
 
+def test_a_foot_held_still_in_the_air_is_not_on_the_ground() -> None:
+    """A stand on both feet, then the left one is lifted by 9 cm and held there."""
+    still, _ = walker(frames=1)
+    xyz = np.repeat(still.xyz, 120, axis=0)
+    lift = 0.09 * np.clip((np.arange(120) - 60) / 10, 0, 1)
+    xyz[:, 0, H36M17.index("left_ankle"), 2] += lift
+    on = ground_contacts(Poses3D(xyz, skeleton=H36M17, fps=FPS)).on[:, 0]
+    assert on[:58].all()
+    assert not on[72:, 0].any()
+    assert on[72:, 1].all()
+
+
 def test_missing_feet_are_not_on_the_ground() -> None:
     poses, _ = walker()
     xyz = poses.xyz.copy()

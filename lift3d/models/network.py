@@ -1,0 +1,70 @@
+"""What every lifting network is: its configuration, what it takes and what it gives."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+
+class Lifted(NamedTuple):
+    """Output of a lifting network.
+
+    Attributes:
+        joints: (batch, outputs, joints, 3) root-relative, metres.
+        sigma: (batch, outputs, joints, 3) standard deviation of each coordinate, metres; None if the network has none.
+    """
+
+    joints: Tensor
+    sigma: Tensor | None = None
+
+
+class NetworkConfig(Protocol):
+    """What every network's configuration tells; each network has a frozen dataclass of its own.
+
+    Attributes:
+        joints_in: joints of the input.
+        features_in: numbers a joint of the input: 2 for x and y, 3 with a confidence.
+        joints_out: joints of the output, three coordinates each.
+        sigma: whether the network also gives a standard deviation of each coordinate.
+    """
+
+    @property
+    def joints_in(self) -> int: ...
+    @property
+    def features_in(self) -> int: ...
+    @property
+    def joints_out(self) -> int: ...
+    @property
+    def sigma(self) -> bool: ...
+
+    @property
+    def past(self) -> int:
+        """Frames before an output frame that the input must hold; the output is shorter by past + future."""
+
+    @property
+    def future(self) -> int:
+        """Frames after an output frame that the input must hold."""
+
+    @property
+    def window(self) -> int | None:
+        """Frames that the network was made to take at once; None if it takes any number."""
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds a frame of output over a long clip."""
+
+
+class Lifter(nn.Module):
+    """Base of the lifting networks.
+
+    ``forward`` takes (batch, frames, joints_in, features_in) and gives ``Lifted`` of frames - past - future outputs:
+    output k stands for input frame past + k. Networks over a fixed window have past = future = 0 and give a pose for
+    every frame of the window.
+    """
+
+    config: NetworkConfig
+
+    def forward(self, x: Tensor) -> Lifted:
+        """Root-relative joints, and their standard deviations if the configuration asks for them."""
+        raise NotImplementedError

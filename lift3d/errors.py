@@ -50,6 +50,10 @@ class CheckpointError(Lift3DError):
     """A checkpoint is malformed, unsafe, or does not fit the network or the keypoints."""
 
 
+class ConfigurationError(Lift3DError):
+    """A training configuration has an unknown field, an impossible value, or asks for what its data do not have."""
+
+
 class MissingDependencyError(Lift3DError, ImportError):
     """An optional library is needed and not installed; the message names the extra to install."""
 

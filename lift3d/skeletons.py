@@ -234,6 +234,14 @@ MPI17 = _layout(
     **_MPI_TRUNK, spine="pelvis", neck="spine", head="neck", head_top="head",
     left_shoulder="neck", right_shoulder="neck",
 )  # fmt: skip
+MPI17_PELVIS_FIRST = _layout(
+    "mpi_inf_3dhp17_pelvis_first",
+    "MPI-INF-3DHP, 17 joints, the pelvis first",
+    "pelvis head_top neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist right_hip "
+    "right_knee right_ankle left_hip left_knee left_ankle spine head",
+    **_MPI_TRUNK, spine="pelvis", neck="spine", head="neck", head_top="head",
+    left_shoulder="neck", right_shoulder="neck",
+)  # fmt: skip
 MPI28 = _layout(
     "mpi_inf_3dhp28",
     "MPI-INF-3DHP, 28 joints (all)",
@@ -243,6 +251,22 @@ MPI28 = _layout(
     **_MPI_TRUNK, spine="pelvis", spine2="spine", spine3="spine2", spine4="spine3", neck="spine4", head="neck",
     head_top="head", left_clavicle="spine4", right_clavicle="spine4", left_shoulder="left_clavicle",
     right_shoulder="right_clavicle", left_toe="left_foot", right_toe="right_foot",
+)  # fmt: skip
+MPII16 = _layout(
+    "mpii16",
+    "MPII, 16 joints",
+    "right_ankle right_knee right_hip left_hip left_knee left_ankle pelvis thorax upper_neck head_top right_wrist "
+    "right_elbow right_shoulder left_shoulder left_elbow left_wrist",
+    right_hip="pelvis", left_hip="pelvis", thorax="pelvis", upper_neck="thorax", head_top="upper_neck",
+    left_shoulder="thorax", right_shoulder="thorax",
+)  # fmt: skip
+HUMANEVA15 = _layout(
+    "humaneva15",
+    "HumanEva, 15 joints",
+    "pelvis thorax left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist left_hip left_knee "
+    "left_ankle right_hip right_knee right_ankle head_top",
+    thorax="pelvis", left_shoulder="thorax", right_shoulder="thorax", left_hip="pelvis", right_hip="pelvis",
+    head_top="thorax",
 )  # fmt: skip
 _PANOPTIC15 = (
     "neck nose pelvis left_shoulder left_elbow left_wrist left_hip left_knee left_ankle right_shoulder right_elbow "
@@ -274,8 +298,8 @@ LIFTER23 = _layout(
 SKELETONS: dict[str, Skeleton] = {
     skeleton.name: skeleton
     for skeleton in (
-        H36M17, COCO17, COCO18, BODY25, BODY25B, HALPE26, HALPE136, WHOLEBODY133, BLAZEPOSE33, MPI17, MPI28,
-        PANOPTIC15, PANOPTIC19, CMU25, LIFTER23,
+        H36M17, COCO17, COCO18, BODY25, BODY25B, HALPE26, HALPE136, WHOLEBODY133, BLAZEPOSE33, MPI17,
+        MPI17_PELVIS_FIRST, MPI28, MPII16, HUMANEVA15, PANOPTIC15, PANOPTIC19, CMU25, LIFTER23,
     )
 }  # fmt: skip
 

@@ -18,12 +18,12 @@ from lift3d.io.npz_files import names, open_npz, read_array
 from lift3d.io.recording import Detection, Request, keypoints_from_arrays
 from lift3d.joint_names import custom_skeleton
 from lift3d.poses import Keypoints2D
-from lift3d.skeletons import COCO17, H36M17, Skeleton
+from lift3d.skeletons import COCO17, H36M17, HUMANEVA15, MPII16, Skeleton
 
 NAME = "videopose3d"
 TITLE = "VideoPose3D data_2d_*.npz"
 
-_LAYOUTS = {"coco": COCO17, "h36m": H36M17}
+_LAYOUTS = {"coco": COCO17, "h36m": H36M17, "mpii": MPII16, "humaneva15": HUMANEVA15}
 
 
 def sniff(path: Path) -> Detection | None:

@@ -94,11 +94,11 @@ class Report:
         width = max(map(len, self.joints))
         return "\n".join(
             [
-                *_table(("error", "value"), rows),
+                *markdown_table(("error", "value"), rows),
                 "",
                 *(f"- {fact}" for fact in facts),
                 "",
-                *_table(
+                *markdown_table(
                     ("joint".ljust(width), "MPJPE mm", "P-MPJPE mm"),
                     [(joint, *(f"{value:.1f}" for value in values)) for joint, values in self.per_joint.items()],
                 ),
@@ -106,7 +106,8 @@ class Report:
         )
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+def markdown_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """A table in Markdown whose columns line up: the first to the left, numbers to the right."""
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
 
     def line(cells: tuple[str, ...]) -> str:

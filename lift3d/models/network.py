@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class Lifted(NamedTuple):
@@ -68,3 +70,12 @@ class Lifter(nn.Module):
     def forward(self, x: Tensor) -> Lifted:
         """Root-relative joints, and their standard deviations if the configuration asks for them."""
         raise NotImplementedError
+
+    def norms(self) -> Iterator[_BatchNorm]:
+        """The batch norms."""
+        return (module for module in self.modules() if isinstance(module, _BatchNorm))
+
+    def set_norm_momentum(self, momentum: float) -> None:
+        """Set the momentum of every batch norm, which decays during training (0.1 to 0.001 in Pavllo et al.)."""
+        for norm in self.norms():
+            norm.momentum = momentum

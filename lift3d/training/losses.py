@@ -37,6 +37,13 @@ def window_errors(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     return (weight * error).sum((1, 2)) / weight.sum((1, 2)).clamp_min(1e-9)
 
 
+def scaled_joint_error(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """``joint_error`` after each pose is scaled by <p, g> / <p, p>, which fits best (Rhodin et al., CVPR 2018)."""
+    shown = (weight > 0)[..., None] * prediction
+    scale = (shown * truth).sum((-2, -1), keepdim=True) / shown.square().sum((-2, -1), keepdim=True).clamp_min(1e-6)
+    return joint_error(scale * prediction, truth, weight)
+
+
 def squared_error(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     """Weighted mean squared error of a coordinate, square metres; arguments as for ``joint_error``."""
     return weighted_mean((prediction - truth).square().mean(-1), weight)

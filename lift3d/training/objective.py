@@ -85,6 +85,7 @@ class Objective:
         losses, bones, pose = self.losses, self.skeleton.bones, (joints, batch.target, batch.weight)
         terms: dict[str, Callable[[], Tensor]] = {
             "mpjpe": lambda: L.joint_error(*pose),
+            "n_mpjpe": lambda: L.scaled_joint_error(*pose),
             "mse": lambda: L.squared_error(*pose),
             "velocity": lambda: L.velocity_error(*pose),
             "bone_length": lambda: L.bone_length_error(*pose, bones),

@@ -6,16 +6,30 @@ person is seen (lift3d.lifting.normalization.encode). That row is a node too, th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from lift3d.errors import CheckpointError, SkeletonError
+from lift3d.models.network import NetworkConfig
 from lift3d.skeletons import Skeleton, conversion, get_skeleton
 
 
-def require_layouts(config: Any) -> None:
+class NodeConfig(NetworkConfig, Protocol):
+    """Configuration of a network whose nodes are joints.
+
+    Attributes:
+        skeleton, skeleton_out: joint layouts of input and output.
+    """
+
+    @property
+    def skeleton(self) -> str: ...
+    @property
+    def skeleton_out(self) -> str: ...
+
+
+def require_layouts(config: NodeConfig) -> None:
     """Raise CheckpointError unless ``joints_in`` and ``joints_out`` are those of ``skeleton`` and ``skeleton_out``."""
     try:
         source, target = get_skeleton(config.skeleton), get_skeleton(config.skeleton_out)
@@ -33,6 +47,12 @@ def require_layouts(config: Any) -> None:
         )
 
 
+def mixes_joints(config: NodeConfig) -> bool:
+    """Whether the output's joints are other ones than the input's nodes."""
+    source = get_skeleton(config.skeleton)
+    return source is not get_skeleton(config.skeleton_out) or config.joints_in != len(source)
+
+
 class NodeEmbedding(nn.Module):
     """Features of each node, and which node it is: (..., joints_in, features) -> (..., joints_in, channels).
 
@@ -40,12 +60,12 @@ class NodeEmbedding(nn.Module):
     known by its confidence, 0.
     """
 
-    def __init__(self, skeleton: str, joints_in: int, features: int, channels: int) -> None:
+    def __init__(self, config: NodeConfig, channels: int) -> None:
         super().__init__()
-        self.joints = len(get_skeleton(skeleton))
-        self.joint = nn.Linear(features, channels)
-        self.context = nn.Linear(features, channels) if joints_in > self.joints else None
-        self.position = nn.Parameter(0.02 * torch.randn(joints_in, channels))
+        self.joints = len(get_skeleton(config.skeleton))
+        self.joint = nn.Linear(config.features_in, channels)
+        self.context = nn.Linear(config.features_in, channels) if config.joints_in > self.joints else None
+        self.position = nn.Parameter(0.02 * torch.randn(config.joints_in, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         nodes: Tensor = self.joint(x[..., : self.joints, :])
@@ -60,22 +80,21 @@ class JointMixing(nn.Module):
     A learned matrix, at first the conversion of layouts; joints that it cannot give start as the mean of all nodes.
     """
 
-    def __init__(self, skeleton: str, joints_in: int, skeleton_out: str) -> None:
+    def __init__(self, config: NodeConfig) -> None:
         super().__init__()
-        known = torch.tensor(conversion(get_skeleton(skeleton), get_skeleton(skeleton_out)).weights.tolist())
-        weight = torch.zeros(len(known), joints_in)
+        layouts = conversion(get_skeleton(config.skeleton), get_skeleton(config.skeleton_out))
+        known = torch.tensor(layouts.weights.tolist())
+        weight = torch.zeros(config.joints_out, config.joints_in)
         weight[:, : known.shape[1]] = known
-        self.weight = nn.Parameter(torch.where((known == 0).all(dim=1, keepdim=True), 1 / joints_in, weight))
+        self.weight = nn.Parameter(torch.where((known == 0).all(dim=1, keepdim=True), 1 / config.joints_in, weight))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.weight @ x
 
 
-def joint_mixing(skeleton: str, joints_in: int, skeleton_out: str) -> nn.Module:
+def joint_mixing(config: NodeConfig) -> nn.Module:
     """``JointMixing``, or nothing to do where the output's joints are the input's."""
-    source = get_skeleton(skeleton)
-    same = source is get_skeleton(skeleton_out) and joints_in == len(source)
-    return nn.Identity() if same else JointMixing(skeleton, joints_in, skeleton_out)
+    return JointMixing(config) if mixes_joints(config) else nn.Identity()
 
 
 def _edges(nodes: int, *edges: tuple[int, int]) -> Tensor:
@@ -96,22 +115,22 @@ def _context_edges(skeleton: Skeleton, nodes: int) -> list[tuple[int, int]]:
     ]
 
 
-def bone_graph(skeleton: str, nodes: int) -> Tensor:
+def bone_graph(config: NodeConfig) -> Tensor:
     """Symmetrically normalised adjacency D^-1/2 A D^-1/2 (nodes, nodes) of the bones, without loops."""
-    layout = get_skeleton(skeleton)
+    layout, nodes = get_skeleton(config.skeleton), config.joints_in
     bones = [edge for parent, child in layout.bones for edge in ((parent, child), (child, parent))]
     adjacency = _edges(nodes, *bones, *_context_edges(layout, nodes))
     scale = adjacency.sum(dim=1).clamp_min(1).rsqrt()
     return scale[:, None] * adjacency * scale
 
 
-def partitioned_graph(skeleton: str, nodes: int) -> Tensor:
+def partitioned_graph(config: NodeConfig) -> Tensor:
     """Adjacency (partitions, nodes, nodes) by kind of neighbour; each row sums to 1, or to 0 if there is none.
 
     The partitions are the node itself, its parent, its children (the spatial configuration of Yan et al., AAAI 2018,
     section 3.4), its mirror image, and the context.
     """
-    layout = get_skeleton(skeleton)
+    layout, nodes = get_skeleton(config.skeleton), config.joints_in
     partitions = [
         torch.eye(nodes),
         _edges(nodes, *((child, parent) for parent, child in layout.bones)),

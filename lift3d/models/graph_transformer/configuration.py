@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 from lift3d.errors import CheckpointError
 from lift3d.models.fields import MOST_LAYERS, require_counts, require_dropout, require_flags
 from lift3d.models.heads import values_per_joint
-from lift3d.models.joint_nodes import require_layouts
-from lift3d.skeletons import get_skeleton
+from lift3d.models.joint_nodes import mixes_joints, require_layouts
 
 
 @dataclass(frozen=True)
@@ -92,12 +91,6 @@ class GraphTransformerConfig:
         return self.frames
 
     @property
-    def mixes_joints(self) -> bool:
-        """Whether the output's joints are other ones than the input's."""
-        source = get_skeleton(self.skeleton)
-        return source is not get_skeleton(self.skeleton_out) or self.joints_in != len(source)
-
-    @property
     def multiply_adds(self) -> int:
         """Multiply-adds a frame of output in windows that do not overlap, in matrix products."""
         nodes, width = self.joints_in, self.channels
@@ -108,6 +101,6 @@ class GraphTransformerConfig:
         # the likeness of frames that makes the temporal graph.
         pairs = (2 + 1) * nodes * width + (2 + 1) * self.frames * width
         layer = 2 * attention + 2 * graph + pairs + 2 * width * 2
-        mixing = self.joints_out * nodes * width if self.mixes_joints else 0
+        mixing = self.joints_out * nodes * width if mixes_joints(self) else 0
         last = self.joints_out * self.representation * (width + values_per_joint(self.sigma))
         return nodes * (self.features_in * width + self.layers * layer) + mixing + last

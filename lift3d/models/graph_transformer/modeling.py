@@ -46,7 +46,7 @@ class Attention(nn.Module):
 
 
 class GraphConvolution(nn.Module):
-    """relu(x + norm(A x V + x U)) over the nodes of (batch, nodes, channels), A being a graph's normalised adjacency."""
+    """relu(x + norm(A x V + x U)) over the nodes of (batch, nodes, channels), A a graph's normalised adjacency."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -163,11 +163,11 @@ class GraphTransformer(Lifter):
     def __init__(self, config: GraphTransformerConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed = NodeEmbedding(config.skeleton, config.joints_in, config.features_in, config.channels)
-        adjacency = bone_graph(config.skeleton, config.joints_in)
+        self.embed = NodeEmbedding(config, config.channels)
+        adjacency = bone_graph(config)
         self.layers = nn.Sequential(*(TwoStreams(config, adjacency) for _ in range(config.layers)))
         self.norm = nn.LayerNorm(config.channels)
-        self.mix = joint_mixing(config.skeleton, config.joints_in, config.skeleton_out)
+        self.mix = joint_mixing(config)
         self.represent = nn.Linear(config.channels, config.representation)
         self.head = nn.Linear(config.representation, values_per_joint(config.sigma))
         start_near_zero(self.head)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lift3d.poses import Keypoints2D, Poses3D
 
 FORMAT_VERSION = 1
-KINDS = ("keypoints_2d", "poses_3d")
+KINDS = ("keypoints_2d", "poses_3d", "pose_set")
 # The layout of HDF5 1.10 (2016) has checksums on all its structures, so that damage is an error and not a wrong number.
 # That of 1.8 has none on the index of chunks: one wrong bit there, and an array reads as zeros.
 LIBRARY_VERSIONS = ("v110", "v110")

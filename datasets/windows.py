@@ -48,6 +48,7 @@ class RawWindows:
             missing.
         camera: the camera of each window.
         index: (batch,) int64, number of the window in the set, the same in every epoch.
+        up: (batch, 3) the vertical in the space of the window's camera; against y where the set's space is a camera's.
         first: where in the whole batch the first of these windows stands; the others follow it.
     """
 
@@ -56,6 +57,7 @@ class RawWindows:
     xyz: Tensor
     camera: CameraBatch
     index: Tensor
+    up: Tensor
     first: int = 0
 
 
@@ -148,6 +150,8 @@ class WindowReader:
         self._cameras = _stack([view.camera for view in self._views])
         self._rotation = torch.from_numpy(np.stack([view.camera.R for view in self._views])).float()
         self._translation = torch.from_numpy(np.stack([view.camera.t for view in self._views])).float()
+        level = torch.tensor([0.0, -1.0, 0.0]).expand(len(self._views), 3)
+        self._up = self._rotation[:, :, 2] if pose_set.info.space == "world" else level
         self._plan(pool_bytes)
 
     def steps_per_epoch(self, batch: int) -> int:
@@ -176,8 +180,22 @@ class WindowReader:
         found = []
         for number, start, stop in self._pools(epoch, first + low, first + high):
             self._enter(epoch, number)
-            found.append(self._gather(self._order[start:stop]))
+            assert self._pool is not None
+            found.append(self._gather(self._pool, self._order[start:stop]))
         return replace(found[0] if len(found) == 1 else _join(found), first=low)
+
+    def read_windows(self, index: Tensor) -> RawWindows:
+        """Windows by their numbers in the set (n,) int64; of a set larger than the pool each is read by itself."""
+        numbers = index.numpy()
+        if self._whole:
+            if self._pool is None:
+                self._pools(0, 0, 1)
+                self._enter(0, 0)
+            assert self._pool is not None
+            return self._gather(self._pool, numbers)
+        view = np.searchsorted(self._first_window, numbers, "right") - 1
+        cut = self._cut(view, numbers - self._first_window[view], np.ones_like(view))
+        return self._gather(self._fill(cut), np.arange(len(numbers)))
 
     def _plan(self, pool_bytes: int) -> None:
         """Decide whether everything is read at once, or else cut the views in blocks."""
@@ -200,15 +218,19 @@ class WindowReader:
             view = views.repeat(blocks)
             window = (np.arange(len(view)) - (blocks.cumsum() - blocks).repeat(blocks)) * each
             windows = np.minimum(each, self._windows[view] - window)
-            first = window * self._outputs - self._offset[view] - self._past
-            stop = first + windows * self._outputs + context
-            last = self._length[view] - 1
-            first = first.clip(0, last)
-            self._segments = _Segments(view, window, windows, first, stop.clip(first + 1, last + 1))
+            self._segments = self._cut(view, window, windows)
             self._per_pool = max(1, most // (each * self._outputs + context))
         self._epoch, self._number = -1, -1
         self._blocks = self._ends = self._order = np.zeros(0, dtype=np.int64)
         self._pool: _Pool | None = None
+
+    def _cut(self, view: np.ndarray, window: np.ndarray, windows: np.ndarray) -> _Segments:
+        """Stretches of views with the frames that their windows touch."""
+        first = window * self._outputs - self._offset[view] - self._past
+        stop = first + windows * self._outputs + self.frames - self._outputs
+        last = self._length[view] - 1
+        first = first.clip(0, last)
+        return _Segments(view, window, windows, first, stop.clip(first + 1, last + 1))
 
     def _shuffle_blocks(self, epoch: int) -> None:
         """The order of the blocks in an epoch, and how many windows there are up to the end of each pool."""
@@ -240,14 +262,15 @@ class WindowReader:
             return
         if self._pool is None or not self._whole:
             self._pool = None  # its memory is needed for the next one
-            self._pool = self._fill(self._blocks[number * self._per_pool : (number + 1) * self._per_pool])
+            blocks = self._blocks[number * self._per_pool : (number + 1) * self._per_pool]
+            columns = (getattr(self._segments, name)[blocks] for name in _Segments.__dataclass_fields__)
+            self._pool = self._fill(_Segments(*columns))
         windows = int(self._pool.ends[-1])
         self._order = np.random.default_rng([self._seed, epoch, number]).permutation(windows)
         self._number = number
 
-    def _fill(self, blocks: np.ndarray) -> _Pool:
-        """Read the frames of some blocks. A pool of the whole set holds the poses of each recording once."""
-        chosen = _Segments(*(getattr(self._segments, name)[blocks] for name in _Segments.__dataclass_fields__))
+    def _fill(self, chosen: _Segments) -> _Pool:
+        """Read the frames of some segments. A pool of the whole set holds the poses of each recording once."""
         lengths = chosen.stop - chosen.first
         seen_row = lengths.cumsum() - lengths
         recordings = np.array([self._views[view].recording for view in chosen.view.tolist()])
@@ -256,7 +279,7 @@ class WindowReader:
             rows = lengths[sole].cumsum() - lengths[sole]
             xyz_row, poses, own = rows[shared], int(lengths[sole].sum()), set(sole.tolist())
         else:
-            xyz_row, poses, own = seen_row, int(lengths.sum()), set(range(len(blocks)))
+            xyz_row, poses, own = seen_row, int(lengths.sum()), set(range(len(lengths)))
         joints_2d, joints_3d = len(self._set.skeleton_2d), len(self._set.skeleton_3d)
         seen = np.empty((int(lengths.sum()), joints_2d, 3), dtype=np.float32)
         xyz = np.empty((poses, joints_3d, 3), dtype=np.float32)
@@ -279,10 +302,8 @@ class WindowReader:
         every = self._keep_every
         return self._set.rows(name, start + first * every, start + (stop - 1) * every + 1)[::every]
 
-    def _gather(self, windows: np.ndarray) -> RawWindows:
-        """Windows of the pool by their numbers in it."""
-        pool = self._pool
-        assert pool is not None
+    def _gather(self, pool: _Pool, windows: np.ndarray) -> RawWindows:
+        """Windows of a pool by their numbers in it."""
         of = np.searchsorted(pool.ends, windows, "right")
         view, first = pool.segments.view[of], pool.segments.first[of]
         window = windows - (pool.ends - pool.segments.windows)[of] + pool.segments.window[of]
@@ -294,7 +315,7 @@ class WindowReader:
         turned = torch.baddbmm(self._translation[number][:, None], xyz.flatten(1, 2), self._rotation[number].mT)
         camera = CameraBatch(*(getattr(self._cameras, name)[number] for name in CameraBatch.__dataclass_fields__))
         index = torch.from_numpy(self._first_window[view] + window)
-        return RawWindows(seen[..., :2], seen[..., 2], turned.view_as(xyz), camera, index)
+        return RawWindows(seen[..., :2], seen[..., 2], turned.view_as(xyz), camera, index, self._up[number])
 
 
 def _take(rows: Tensor, index: np.ndarray) -> Tensor:
@@ -327,4 +348,5 @@ def _join(parts: list[RawWindows]) -> RawWindows:
         *(torch.cat([getattr(camera, name) for camera in cameras]) for name in CameraBatch.__dataclass_fields__)
     )
     arrays = (torch.cat([getattr(part, name) for part in parts]) for name in ("xy", "confidence", "xyz"))
-    return RawWindows(*arrays, camera, torch.cat([part.index for part in parts]))
+    index, up = (torch.cat([getattr(part, name) for part in parts]) for name in ("index", "up"))
+    return RawWindows(*arrays, camera, index, up)

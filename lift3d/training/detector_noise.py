@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lift3d.skeletons import LIFTER23
+from lift3d.training.draws import TABLE_SIZE, Draws, Events, knots, normal_table
 
 _INDEX = {joint: index for index, joint in enumerate(LIFTER23.joints)}
 _LEGS = [j for j, name in enumerate(LIFTER23.joints) if name.split("_", 1)[-1] in ("knee", "ankle", "heel", "big_toe")]
@@ -45,94 +46,133 @@ _RELATIVE_JITTER = {
 }
 
 
+_RELATIVE = torch.tensor([_RELATIVE_JITTER.get(name.split("_", 1)[-1], 1.0) for name in LIFTER23.joints])
+_SHARES = torch.tensor([share for share, _ in MISSING_PARTS]).cumsum(0)
+_SHOWN = torch.tensor([[float(j not in part) for j in range(len(LIFTER23))] for _, part in MISSING_PARTS])
+# What changes sides together.
+_SWAPPED = (torch.tensor(_LEGS + _HIPS), torch.tensor(_ARMS[0] + _ARMS[1]))
+_MIRROR = torch.tensor(LIFTER23.mirror_order)
+
+# Seconds between two knots of a joint's slowly changing error.
+DRIFT_SECONDS = 0.3
+# Longest runs of what happens now and then, seconds.
+OUTLIER_SECONDS, GAP_SECONDS, LOST_SECONDS, SWAP_SECONDS = 0.2, 0.83, 0.67, 0.4
+# Standard deviation of a gross error, metres, and how many of them the detector doubts.
+GROSS, ADMITTED = 0.25, 0.6
+
+
 @dataclass(frozen=True)
 class DetectorNoise:
-    """How bad the detections are; metres at the distance of the body, probabilities per window unless said otherwise.
+    """How bad the detections are; metres at the distance of the body.
 
     Attributes:
         jitter: median standard deviation of a joint's error in one frame.
         drift: median standard deviation of its slowly changing error.
         spread: standard deviation of the logarithm of both over windows.
-        outlier_probability: per joint and frame that a run of gross errors starts.
-        swap_probability: left and right legs, arms or both change places for a while.
-        gap_probability: per joint and frame that a run of missing frames starts.
-        lost_probability: the whole person is missing for a while.
-        silent_probability: the detector gives confidence 1 to everything.
+        outliers_per_second: of each joint, how often a run of gross errors starts.
+        swaps_per_second: how often left and right legs, or left and right arms, change places for a while.
+        gaps_per_second: of each joint, how often a run of missing frames starts.
+        losses_per_second: how often the whole person is missing for a while.
+        silent_probability: of a window, that the detector gives confidence 1 to everything.
     """
 
     jitter: float = 0.006
     drift: float = 0.012
     spread: float = 0.6
-    outlier_probability: float = 0.0015
-    swap_probability: float = 0.12
-    gap_probability: float = 0.002
-    lost_probability: float = 0.04
+    outliers_per_second: float = 0.045
+    swaps_per_second: float = 0.04
+    gaps_per_second: float = 0.06
+    losses_per_second: float = 0.0135
     silent_probability: float = 0.3
 
 
-def detect(plane: Tensor, depth: Tensor, noise: DetectorNoise, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def detect(plane: Tensor, depth: Tensor, noise: DetectorNoise, fps: float, draws: Draws) -> tuple[Tensor, Tensor]:
     """Detections of projected joints.
 
     Args:
-        plane: (batch, frames, 23, 2) true joints on the plane z = 1.
+        plane: (batch, 23, 2, frames) true joints on the plane z = 1.
         depth: (batch, frames) distance of the body, which turns metres into plane units.
+        noise: how bad they are.
+        fps: frames per second.
+        draws: random numbers.
 
     Returns:
-        plane (batch, frames, 23, 2) with errors and confidence (batch, frames, 23), 0 where missing.
+        plane (batch, 23, 2, frames) with errors and confidence (batch, 23, frames), 0 where missing.
     """
-    batch, frames, joints, _ = plane.shape
+    _, joints, _, frames = plane.shape
+    kinds = [
+        _Runs(noise.outliers_per_second * joints, OUTLIER_SECONDS, frames, fps),
+        _Runs(noise.gaps_per_second * joints, GAP_SECONDS, frames, fps),
+        _Runs(noise.losses_per_second, LOST_SECONDS, frames, fps),
+        *[_Runs(noise.swaps_per_second, SWAP_SECONDS, frames, fps) for _ in _SWAPPED],
+    ]
+    events = draws.events([runs.mean for runs in kinds])
+    outliers, gaps, losses, *swaps = (runs.cells(event) for runs, event in zip(kinds, events, strict=True))
+    phase, typical, silent, kind = draws.uniform(4).unbind(1)
+    level, own = draws.normal(1 + joints).split([1, joints], dim=1)
 
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator)
+    slow = knots(frames, DRIFT_SECONDS * fps, phase)
+    drift, jitter = draws.noise(2 * joints, slow.shape[1]), draws.noise(2 * joints, frames)
+    error = torch.baddbmm(jitter, drift, slow, beta=noise.jitter, alpha=noise.drift).view_as(plane)
+    error *= ((noise.spread * level).exp() * _RELATIVE)[..., None, None]
+    # Three normal numbers for every gross error: x, y, and whether the detector knows.
+    gross = normal_table()[outliers.place[:, None] + torch.arange(3)]
+    row = outliers.window * joints + outliers.joint
+    for axis in (0, 1):
+        error.view(-1).index_add_(0, (2 * row + axis) * frames + outliers.frame, gross[:, axis], alpha=GROSS)
+    found = torch.addcdiv(plane, error, depth[:, None, None])
+    for part, swap in zip(_SWAPPED, swaps, strict=True):
+        _swap_sides(found, part, swap)
 
-    def chance(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=generator)
+    certain = silent < noise.silent_probability
+    confidence = draws.noise(joints, frames).mul_(0.05)
+    confidence += (0.55 + 0.4 * typical[:, None] + 0.1 * own)[..., None]
+    confidence = torch.maximum(confidence, torch.where(certain, 1.0, 0.1)[:, None, None]).clamp_max_(1)
+    chance = torch.special.ndtr(gross[:, 2])
+    doubt = torch.where((chance < ADMITTED) & ~certain[outliers.window], 0.4 * chance / ADMITTED, 1.0)
+    confidence.view(-1).scatter_reduce_(0, row * frames + outliers.frame, doubt, "prod")
+    confidence[gaps.window, gaps.joint, gaps.frame] = 0
+    confidence[losses.window, :, losses.frame] = 0
+    confidence *= _SHOWN[torch.searchsorted(_SHARES, kind * _SHARES[-1])][..., None]
+    return found, confidence
 
-    def runs(start_probability: float, longest: int) -> Tensor:
-        """(batch, frames, joints) bool: runs of up to ``longest`` frames that start at random."""
-        starts = (chance(batch, frames, joints) < start_probability).float()
-        length = int(torch.randint(1, longest + 1, (1,), generator=generator))
-        spread = torch.nn.functional.max_pool1d(
-            torch.nn.functional.pad(starts.transpose(1, 2), (length - 1, 0)), length, stride=1
-        )
-        return spread.transpose(1, 2) > 0
 
-    def while_(probability: float, longest: int) -> Tensor:
-        """(batch, frames) bool: in some windows, one stretch of up to ``longest`` frames."""
-        first = (chance(batch, 1) * frames).long()
-        length = 1 + (chance(batch, 1) * longest).long()
-        time = torch.arange(frames)
-        return (time >= first) & (time < first + length) & (chance(batch, 1) < probability)
+@dataclass(frozen=True)
+class _Cells:
+    """Frames of runs; every field is (cells,) int64.
 
-    relative = torch.tensor([_RELATIVE_JITTER.get(name.split("_", 1)[-1], 1.0) for name in LIFTER23.joints])[:, None]
-    level = (noise.spread * normal(batch, 1, 1, 1)).exp() * relative
-    knots = normal(batch * joints * 2, 1, max(2, frames // 8))
-    drift = torch.nn.functional.interpolate(knots, frames, mode="linear", align_corners=True)
-    drift = drift.reshape(batch, joints, 2, frames).permute(0, 3, 1, 2)
-    error = level * (noise.jitter * normal(*plane.shape) + noise.drift * drift)
+    Attributes:
+        window, joint, frame: which.
+        place: where in ``normal_table`` the frame's own numbers lie, three of them.
+    """
 
-    gross = runs(noise.outlier_probability, 6)
-    error = error + gross[..., None] * 0.25 * normal(batch, frames, joints, 2)
-    found = plane + error / depth[..., None, None]
+    window: Tensor
+    joint: Tensor
+    frame: Tensor
+    place: Tensor
 
-    mirror = torch.tensor(LIFTER23.mirror_order)
-    for part in (_LEGS + _HIPS, _ARMS[0] + _ARMS[1]):
-        swapped = while_(noise.swap_probability, 12)
-        members = torch.zeros(joints, dtype=torch.bool)
-        members[part] = True
-        found = torch.where((swapped[..., None] & members)[..., None], found[:, :, mirror], found)
 
-    typical = 0.55 + 0.4 * chance(batch, 1, 1)
-    confidence = (typical + 0.1 * normal(batch, 1, joints) + 0.05 * normal(batch, frames, joints)).clamp(0.1, 1)
-    # Detectors know of some of their gross errors.
-    admitted = gross & (chance(batch, frames, joints) < 0.6)
-    confidence = torch.where(admitted, confidence * 0.4 * chance(batch, frames, joints), confidence)
-    confidence = torch.where(chance(batch, 1, 1) < noise.silent_probability, 1.0, confidence)
+class _Runs:
+    """Runs of up to ``longest`` seconds that start ``rate`` times a second; they may begin before the window does."""
 
-    shares = torch.tensor([share for share, _ in MISSING_PARTS])
-    kinds = torch.zeros(len(MISSING_PARTS), joints, dtype=torch.bool)
-    for kind, (_, part) in enumerate(MISSING_PARTS):
-        kinds[kind, part] = True
-    missing = kinds[torch.multinomial(shares, batch, replacement=True, generator=generator)][:, None]
-    missing = missing | runs(noise.gap_probability, 25) | while_(noise.lost_probability, 20)[..., None]
-    return found, torch.where(missing, 0.0, confidence)
+    def __init__(self, rate: float, longest: float, frames: int, fps: float) -> None:
+        self.frames, self.longest = frames, max(1, round(longest * fps))
+        self.mean = rate * (frames + self.longest - 1) / fps
+
+    def cells(self, events: Events) -> _Cells:
+        """The frames of each run that lie in its window."""
+        begin, length, joint, place = events.at.unbind(1)
+        first = (begin * (self.frames + self.longest - 1)).long() - self.longest + 1
+        step = torch.arange(self.longest)
+        frame = first[:, None] + step
+        inside = (step <= (length * self.longest)[:, None]) & (frame >= 0) & (frame < self.frames)
+        run, step = inside.nonzero().unbind(1)
+        joint = (joint * len(LIFTER23)).long()
+        place = (place * (TABLE_SIZE - 3 * self.longest)).long()
+        return _Cells(events.window[run], joint[run], frame[inside], place[run] + 3 * step)
+
+
+def _swap_sides(found: Tensor, part: Tensor, cells: _Cells) -> None:
+    """Exchange left and right of the joints of ``part`` (joints,) in some frames, in place."""
+    window, frame = cells.window[:, None], cells.frame[:, None]
+    found[window, part, :, frame] = found[window, _MIRROR[part], :, frame]

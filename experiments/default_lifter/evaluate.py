@@ -46,7 +46,7 @@ def load_run(folder: Path) -> tuple[str, Predictor]:
     name = f"{config.receptive_field} frames, {parameters / 1e6:.2f} M weights, {state['step']:,} steps"
 
     def predict(inputs: Tensor) -> Tensor:
-        return network(inputs[:, MARGIN - config.past : inputs.shape[1] - MARGIN + config.future])
+        return network(inputs[:, MARGIN - config.past : inputs.shape[1] - MARGIN + config.future]).joints
 
     return name, predict
 

@@ -49,7 +49,7 @@ class HeldOutWindows:
         totals = {"mpjpe": 0.0, "p_mpjpe": 0.0}
         for inputs, target in self.batches:
             frames = slice(MARGIN - network.config.past, inputs.shape[1] - MARGIN + network.config.future)
-            prediction = network(inputs[:, frames])
+            prediction = network(inputs[:, frames]).joints
             truth = target[:, MARGIN:-MARGIN]
             totals["mpjpe"] += float(mpjpe(prediction, truth))
             totals["p_mpjpe"] += float(p_mpjpe(prediction, truth))

@@ -39,6 +39,8 @@ class Encoder(ABC):
             tuple(j for k, j in enumerate(change.target.joints) if j in change.missing or guessed[k]),
         )
         self.length = (keypoints.frames - 1) * plan.insert + 1
+        # Frames of each interleaved clip.
+        self.end = -(-self.length // plan.phases)
 
     def _frames(self, first: int, last: int) -> np.ndarray:
         """(phases, last - first) frames of the clip with inserted frames, the ends repeated."""
@@ -69,6 +71,10 @@ class Encoder(ABC):
     def to_camera_axes(self, poses: Tensor, first: int) -> Tensor:
         """Network outputs (people, phases, frames from ``first``, joints, 3) turned to the axes of the camera."""
 
+    @abstractmethod
+    def covariance_to_camera_axes(self, variance: Tensor, first: int) -> Tensor:
+        """Covariances (..., joints, 3, 3) in the axes of the camera of variances (..., joints, 3) in the network's."""
+
 
 class PersonEncoder(Encoder):
     """Person-centred input; see lift3d.lifting.normalization."""
@@ -79,8 +85,6 @@ class PersonEncoder(Encoder):
         super().__init__(keypoints, change, plan)
         self.camera = camera
         self.camera_known = torch.tensor(camera_known)
-        # How long the network's time line is, in each interleaved clip, and how far it reaches beyond the clip.
-        self.end = -(-self.length // plan.phases)
         self.view = self._measure()
 
     def _plane(self, first: int, last: int) -> tuple[Tensor, Tensor]:
@@ -120,6 +124,11 @@ class PersonEncoder(Encoder):
     def to_camera_axes(self, poses: Tensor, first: int) -> Tensor:
         rotation = self._view(first, first + poses.shape[2]).rotation
         return poses @ rotation
+
+    def covariance_to_camera_axes(self, variance: Tensor, first: int) -> Tensor:
+        # x_view = R x_camera, so the covariance is R^T diag(variance) R.
+        rotation = self._view(first, first + variance.shape[2]).rotation[..., None, :, :]
+        return (rotation.mT * variance[..., None, :]) @ rotation
 
 
 class ImageEncoder(Encoder):
@@ -161,6 +170,9 @@ class ImageEncoder(Encoder):
 
     def to_camera_axes(self, poses: Tensor, first: int) -> Tensor:
         return poses
+
+    def covariance_to_camera_axes(self, variance: Tensor, first: int) -> Tensor:
+        return torch.diag_embed(variance)
 
 
 def _interpolate(path: np.ndarray) -> bool:

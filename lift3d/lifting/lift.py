@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -16,10 +15,12 @@ from lift3d.lifting.encoding import Encoder, ImageEncoder, PersonEncoder
 from lift3d.lifting.normalization import REFERENCE_HEIGHT
 from lift3d.lifting.placement import USUAL_FPS, Placement, with_margins
 from lift3d.lifting.rate import RatePlan, blend_phases, plan_rate
+from lift3d.lifting.refinement import allow_for_refinement
+from lift3d.lifting.relative import RelativeLifter
 from lift3d.models.checkpoint import CheckpointInfo, load_checkpoint
-from lift3d.models.temporal_convolution.inference import FoldedTemporalConvolution
+from lift3d.models.inference import make_predictor
 from lift3d.poses import Keypoints2D, Poses3D, add_step
-from lift3d.skeletons import Skeleton, conversion, get_skeleton
+from lift3d.skeletons import conversion, get_skeleton
 
 # Frames of the clip that are lifted at a time: bounds memory, changes no result.
 CHUNK_FRAMES = 4096
@@ -51,7 +52,10 @@ def lift(
         progress: called with (frames done, frames in all).
 
     Returns:
-        poses with confidence, reprojection error in pixels, the camera, and the keypoints they were made from.
+        poses with confidence, reprojection error in pixels, the camera, and the keypoints they were made from. If the
+        checkpoint knows its errors, also covariance (camera axes) and sigma (root of the mean variance along an axis,
+        as triangulation has it) of each joint relative to the root, whose own are 0: how far off the pose is. How far
+        off the person's stature and place are, which one camera cannot see, is not in them.
 
     Raises:
         SkeletonError: the layout lacks the joints that the network needs.
@@ -67,20 +71,36 @@ def lift(
     encoder = _make_encoder(keypoints, info, camera, camera_known, plan)
     scale, scale_note = _scale(info, height)
 
-    lifter = _Lifter(FoldedTemporalConvolution(network), encoder, output, plan)
-    xyz = np.empty((keypoints.frames, keypoints.people, len(output), 3), np.float32)
+    temperature = torch.tensor(info.sigma.get("temperature", (1.0, 1.0, 1.0)))
+    lifter = RelativeLifter(make_predictor(network), encoder, output, temperature)
+    shape = (keypoints.frames, keypoints.people, len(output), 3)
+    xyz = np.empty(shape, np.float32)
+    covariance = np.empty((*shape, 3), np.float32) if network.config.sigma else None
     for start in range(0, keypoints.frames, CHUNK_FRAMES):
         stop = min(start + CHUNK_FRAMES, keypoints.frames)
-        xyz[start:stop] = lifter.relative_poses(start, stop)
+        xyz[start:stop], spread = lifter.poses(start, stop)
+        if covariance is not None:
+            covariance[start:stop] = spread
         if progress is not None:
             progress(stop, keypoints.frames)
-    xyz[~_present(keypoints)] = np.nan
-    for chunk, lead, around in with_margins(xyz, plan.phases - 1, CHUNK_FRAMES):
-        xyz[chunk] = blend_phases(around, plan.phases)[lead : lead + chunk.stop - chunk.start]
+    absent = ~_present(keypoints)
+    for values in (xyz,) if covariance is None else (xyz, covariance):
+        values[absent] = np.nan
+        if plan.phases == 1:
+            continue
+        for chunk, lead, around in with_margins(values, plan.phases - 1, CHUNK_FRAMES):
+            values[chunk] = blend_phases(around, plan.phases)[lead : lead + chunk.stop - chunk.start]
     place = Placement(keypoints, camera, output, CHUNK_FRAMES)
     place.move_to_camera(xyz)
     # Whatever the scale, the pose projects onto the same 2D.
     xyz *= scale
+    sigma = None
+    if covariance is not None:
+        allow_for_refinement(covariance)
+        covariance *= np.float32(scale**2)
+        # Where the person has no place in space, there is no pose.
+        covariance[np.isnan(xyz[..., 0])] = np.nan
+        sigma = np.sqrt(np.trace(covariance, axis1=-2, axis2=-1) / 3)
     provenance = keypoints.provenance
     rate_note = plan.describe(keypoints.fps, info.fps)
     for note in (encoder.change.describe(), rate_note, camera_note, scale_note):
@@ -92,6 +112,8 @@ def lift(
         fps=keypoints.fps,
         track_ids=keypoints.track_ids,
         space="camera",
+        sigma=sigma,
+        covariance=covariance,
         reprojection_error=place.reprojection_error(xyz),
         camera=camera,
         keypoints=keypoints,
@@ -145,39 +167,6 @@ def _scale(info: CheckpointInfo, height: float | None) -> tuple[float, str]:
     if info.height is not None:
         return 1.0, f"stature unknown: scaled to {trained:.2f} m"
     return 1.0, "stature unknown: scale as the checkpoint was trained"
-
-
-@dataclass(frozen=True)
-class _Lifter:
-    """Root-relative poses of stretches of the clip.
-
-    A clip that is m times as fast as the network is lifted as m interleaved clips, and every clip once more mirrored.
-    """
-
-    network: FoldedTemporalConvolution
-    encoder: Encoder
-    output: Skeleton
-    plan: RatePlan
-
-    def relative_poses(self, start: int, stop: int) -> np.ndarray:
-        """(frames, people, joints, 3) of clip frames ``start`` to ``stop``, metres, camera axes, root at 0."""
-        phases, insert = self.plan.phases, self.plan.insert
-        # At the network's rate, in each interleaved clip: the frames that cover the stretch, and those around them.
-        first, last = start * insert // phases, ((stop - 1) * insert) // phases
-        config = self.network.config
-        inputs = self.encoder.encode(first - config.past, last + 1 + config.future)
-        people = inputs.shape[0]
-        flat = inputs.flatten(0, 1)
-        mirrored = self.encoder.mirror(flat)
-        straight, turned = self.network(torch.cat([flat, mirrored])).chunk(2)
-        turned = turned[:, :, list(self.output.mirror_order)] * torch.tensor([-1.0, 1.0, 1.0])
-        poses = (straight + turned) / 2
-        poses = (poses - poses[:, :, :1]).unflatten(0, (people, phases))
-        poses = self.encoder.to_camera_axes(poses, first)
-        # Interleave the phases again, then keep the frames of the clip.
-        timeline = poses.permute(2, 1, 0, 3, 4).flatten(0, 1).numpy()
-        offset = start * insert - first * phases
-        return timeline[offset : offset + (stop - start - 1) * insert + 1 : insert]
 
 
 def _present(keypoints: Keypoints2D) -> np.ndarray:

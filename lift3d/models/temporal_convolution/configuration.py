@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from lift3d.errors import CheckpointError
+from lift3d.models.heads import values_per_joint
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class TemporalConvolutionConfig:
         channels: width of the hidden layers.
         dropout: probability of dropping a channel's value in training.
         causal: whether an output may look at past frames only.
+        sigma: whether the network also gives a standard deviation of each coordinate.
     """
 
     joints_in: int = 17
@@ -30,6 +32,7 @@ class TemporalConvolutionConfig:
     channels: int = 1024
     dropout: float = 0.25
     causal: bool = False
+    sigma: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "filter_widths", tuple(self.filter_widths))
@@ -57,8 +60,13 @@ class TemporalConvolutionConfig:
         return self.receptive_field - 1 - self.past
 
     @property
+    def window(self) -> None:
+        """It takes any number of frames, from its receptive field on."""
+        return None
+
+    @property
     def multiply_adds(self) -> int:
         """Multiply-adds a frame of output over a long clip (dense form)."""
         first = self.joints_in * self.features_in * self.channels * self.filter_widths[0]
         blocks = sum((width + 1) * self.channels**2 for width in self.filter_widths[1:])
-        return first + blocks + self.channels * self.joints_out * 3
+        return first + blocks + self.channels * self.joints_out * values_per_joint(self.sigma)

@@ -12,6 +12,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from lift3d.models.heads import split_sigma
+from lift3d.models.network import Lifted
 from lift3d.models.temporal_convolution.modeling import ResidualBlock, TemporalConvolution
 
 # A sequence is worked on in blocks. One layer's activations of a block should stay in the cache (bytes), but blocks
@@ -57,11 +59,11 @@ class FoldedTemporalConvolution:
         )
 
     @torch.no_grad()
-    def __call__(self, x: Tensor) -> Tensor:
-        """(batch, frames, joints, features) -> (batch, frames - receptive field + 1, joints, 3)."""
+    def __call__(self, x: Tensor) -> Lifted:
+        """(batch, frames, joints, features) -> ``Lifted`` of frames - receptive field + 1 outputs."""
         margin = self.config.receptive_field - 1
         outputs = x.shape[1] - margin
-        result = x.new_empty(x.shape[0], outputs, self.config.joints_out * 3)
+        result = x.new_empty(x.shape[0], outputs, self.shrink.shape[1])
         rows = x.flatten(2).contiguous()
         # Blocks of equal size: a short last one would be mostly shared frames.
         blocks = max(1, round(outputs / self.outputs_per_block))
@@ -71,7 +73,7 @@ class FoldedTemporalConvolution:
                 torch.addmm(
                     self.shrink_bias, self._hidden(sequence[start : stop + margin]), self.shrink, out=target[start:stop]
                 )
-        return result.view(*result.shape[:2], self.config.joints_out, 3)
+        return split_sigma(result.unflatten(-1, (self.config.joints_out, -1)))
 
     def _hidden(self, rows: Tensor) -> Tensor:
         """Last hidden layer (outputs, channels) of one block of input rows (outputs + receptive field - 1, inputs)."""

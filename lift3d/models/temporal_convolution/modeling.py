@@ -1,4 +1,4 @@
-"""The temporal dilated-convolution lifter: 2D keypoints over time to root-relative 3D joints.
+"""The temporal dilated-convolution lifter: 2D keypoints over time to root-relative 3D joints, with error bars if asked.
 
 Architecture of Pavllo et al., CVPR 2019, section 3: an expanding convolution, one residual block for every further
 filter width (a dilated convolution and a pointwise one), and a pointwise projection to the 3D joints. No layer pads,
@@ -13,6 +13,8 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from lift3d.models.heads import split_sigma, start_near_zero, values_per_joint
+from lift3d.models.network import Lifted, Lifter
 from lift3d.models.temporal_convolution.configuration import TemporalConvolutionConfig
 
 
@@ -39,12 +41,14 @@ class ResidualBlock(nn.Module):
         return residual + y
 
 
-class TemporalConvolution(nn.Module):
-    """(batch, frames, joints, features) -> (batch, frames - receptive field + 1, joints, 3).
+class TemporalConvolution(Lifter):
+    """(batch, frames, joints, features) -> ``Lifted`` of frames - receptive field + 1 outputs.
 
     The dense form shares the work of neighbouring outputs and is meant for whole clips; the strided form computes one
     output for every ``receptive_field`` frames and is meant for training on single targets. Both use the same weights.
     """
+
+    config: TemporalConvolutionConfig
 
     def __init__(self, config: TemporalConvolutionConfig) -> None:
         super().__init__()
@@ -59,25 +63,29 @@ class TemporalConvolution(nn.Module):
             blocks.append(ResidualBlock(config.channels, width, dilation, config.dropout, config.causal))
             dilation *= width
         self.blocks = nn.ModuleList(blocks)
-        self.shrink = nn.Conv1d(config.channels, config.joints_out * 3, 1)
+        self.shrink = nn.Conv1d(config.channels, config.joints_out * values_per_joint(config.sigma), 1)
+        start_near_zero(self.shrink)
 
-    def forward(self, x: Tensor, strided: bool = False) -> Tensor:
-        """Root-relative joints.
+    def forward(self, x: Tensor, strided: bool | None = None) -> Lifted:
+        """Root-relative joints, and their standard deviations if the configuration asks for them.
 
         Args:
             x: (batch, frames, joints, features), at least ``receptive_field`` frames.
             strided: compute outputs 0, r, 2r, ... only, r being the receptive field, without the work between them.
-
-        Returns:
-            (batch, outputs, joints, 3).
+                None does so where there is only one output: the same numbers for 176 M multiply-adds instead of
+                2,609 M (the published network). In training, batch norms then see only what the output is made of.
         """
+        if strided is None:
+            strided = x.shape[1] == self.config.receptive_field
         x = rearrange(x, "batch frames joints features -> batch (joints features) frames")
         x = nn.functional.conv1d(x, self.expand.weight, stride=self.config.filter_widths[0] if strided else 1)
         x = self.drop(torch.relu(self.expand_norm(x)))
         for block in self.blocks:
             x = block(x, strided)
-        joints: Tensor = self.shrink(x)
-        return rearrange(joints, "batch (joints xyz) frames -> batch frames joints xyz", xyz=3)
+        values = rearrange(
+            self.shrink(x), "batch (joints values) frames -> batch frames joints values", joints=self.config.joints_out
+        )
+        return split_sigma(values)
 
     def norms(self) -> Iterator[nn.BatchNorm1d]:
         """The batch-norm layers."""

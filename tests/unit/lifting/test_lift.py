@@ -43,7 +43,7 @@ def make_checkpoint(path: Path, skeleton: str, normalization: str) -> Path:
     network = TemporalConvolution(TemporalConvolutionConfig(**config))  # type: ignore[arg-type]
     with torch.no_grad():
         # A standing body that the input bends a little: like a lifter's output, but for no reason.
-        network.shrink.weight *= 0.1
+        torch.nn.init.normal_(network.shrink.weight, std=0.015)
         network.shrink.bias.copy_(torch.tensor(STANDING).flatten())  # type: ignore[union-attr]
     info = CheckpointInfo(
         "temporal_convolution",

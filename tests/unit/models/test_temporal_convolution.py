@@ -1,12 +1,16 @@
 """The network against the formulas of the paper, written out naively, and its forms against each other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
 
 from lift3d.errors import CheckpointError
+from lift3d.models.heads import FIRST_SIGMA
 from lift3d.models.temporal_convolution.configuration import TemporalConvolutionConfig
 from lift3d.models.temporal_convolution.inference import FoldedTemporalConvolution
 from lift3d.models.temporal_convolution.modeling import TemporalConvolution
@@ -67,6 +71,63 @@ def test_published_network_has_the_published_size() -> None:
     assert round(config.multiply_adds / 1e6) == 17
 
 
+def counted_multiply_adds(network: TemporalConvolution, frames: int, strided: bool | None) -> int:
+    """Of one window, as PyTorch counts them."""
+    config = network.config
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.empty(1, frames, config.joints_in, config.features_in, device="meta"), strided)
+    return int(counter.get_total_flops()) // 2
+
+
+def test_one_output_costs_a_fifteenth_in_its_strided_form() -> None:
+    """The published network: 2,609 M multiply-adds for one output, or 176 M; None finds the cheap one by itself."""
+    with torch.device("meta"):
+        network = TemporalConvolution(TemporalConvolutionConfig()).eval()
+    counted = {form: counted_multiply_adds(network, 243, form) for form in (False, True, None)}
+    assert round(counted[False] / 1e6) == 2609
+    assert round(counted[True] / 1e6) == 176
+    assert counted[None] == counted[True]
+    # More outputs share their work, which only the dense form can.
+    assert counted_multiply_adds(network, 244, None) == counted_multiply_adds(network, 244, False)
+
+
+@pytest.mark.parametrize("sigma", [False, True])
+def test_configuration_counts_what_the_network_does(sigma: bool) -> None:
+    with torch.device("meta"):
+        network = TemporalConvolution(TemporalConvolutionConfig(filter_widths=(3, 5, 1), channels=64, sigma=sigma))
+    network.eval()
+    # Blocks see fewer frames from layer to layer; a frame more costs a frame of each.
+    counted = counted_multiply_adds(network, 51, False) - counted_multiply_adds(network, 50, False)
+    assert counted == network.config.multiply_adds
+
+
+def test_one_window_takes_the_strided_form_and_gives_the_dense_numbers() -> None:
+    network = make(joints_in=5, joints_out=4, filter_widths=(3, 3, 3), channels=12, sigma=True)
+    x = torch.randn(6, 27, 5, 2)
+    with torch.no_grad():
+        chosen, dense = network(x), network(x, strided=False)
+    torch.testing.assert_close(tuple(chosen), tuple(dense), atol=1e-6, rtol=1e-6)
+
+
+def test_sigma_head_leaves_the_joints_as_they_are() -> None:
+    """Of each joint the last layer gives x, y, z, then three raw sigmas; raw 0 is a sigma of 0.1 m."""
+    network = make(joints_in=5, joints_out=4, filter_widths=(3, 3), channels=12, sigma=True)
+    plain = TemporalConvolution(replace(network.config, sigma=False)).eval()
+    weights = network.state_dict()
+    for name in ("shrink.weight", "shrink.bias"):
+        weights[name] = weights[name].unflatten(0, (4, 6))[:, :3].flatten(0, 1)
+    plain.load_state_dict(weights)
+    x = torch.randn(2, 20, 5, 2)
+    with torch.no_grad():
+        joints, sigma = network(x)
+        assert plain(x).sigma is None
+        torch.testing.assert_close(plain(x).joints, joints)
+        assert sigma is not None
+        assert sigma.shape == joints.shape == (2, 12, 4, 3)
+        torch.nn.init.zeros_(network.shrink.weight)
+        torch.testing.assert_close(network(x).sigma, torch.full((2, 12, 4, 3), FIRST_SIGMA))
+
+
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("widths", [(3, 3, 3), (1, 5), (3,), (7, 1, 3)])
 def test_network_follows_the_formulas(widths: tuple[int, ...], causal: bool) -> None:
@@ -74,8 +135,8 @@ def test_network_follows_the_formulas(widths: tuple[int, ...], causal: bool) -> 
     x = torch.randn(1, network.config.receptive_field + 6, 5, 2)
     with torch.no_grad():
         expected = naive(network, x[0].numpy())
-        np.testing.assert_allclose(network(x)[0].numpy(), expected, atol=1e-5)
-        np.testing.assert_allclose(FoldedTemporalConvolution(network)(x)[0].numpy(), expected, atol=1e-5)
+        np.testing.assert_allclose(network(x).joints[0].numpy(), expected, atol=1e-5)
+        np.testing.assert_allclose(FoldedTemporalConvolution(network)(x).joints[0].numpy(), expected, atol=1e-5)
 
 
 @settings(max_examples=25, deadline=None)
@@ -86,22 +147,24 @@ def test_network_follows_the_formulas(widths: tuple[int, ...], causal: bool) -> 
     seed=st.integers(0, 1000),
 )
 def test_strided_form_equals_every_rth_dense_output(widths: list[int], causal: bool, outputs: int, seed: int) -> None:
-    network = make(seed, joints_in=3, joints_out=2, filter_widths=tuple(widths), channels=8, causal=causal)
+    network = make(seed, joints_in=3, joints_out=2, filter_widths=tuple(widths), channels=8, causal=causal, sigma=True)
     field = network.config.receptive_field
     x = torch.randn(2, field * outputs, 3, 2)
     with torch.no_grad():
-        torch.testing.assert_close(network(x, strided=True), network(x)[:, ::field], atol=1e-5, rtol=1e-5)
+        strided, dense = network(x, strided=True), network(x, strided=False)
+    for some, every in zip(strided, dense, strict=True):
+        torch.testing.assert_close(some, every[:, ::field], atol=1e-5, rtol=1e-5)
 
 
 @settings(max_examples=15, deadline=None)
 @given(frames=st.integers(0, 200), block=st.integers(1, 70), causal=st.booleans())
 def test_folded_form_does_not_depend_on_its_blocks(frames: int, block: int, causal: bool) -> None:
-    network = make(joints_in=4, joints_out=3, filter_widths=(3, 3), channels=16, causal=causal)
+    network = make(joints_in=4, joints_out=3, filter_widths=(3, 3), channels=16, causal=causal, sigma=True)
     folded = FoldedTemporalConvolution(network)
     folded.outputs_per_block = block
     x = torch.randn(2, network.config.receptive_field + frames, 4, 2)
     with torch.no_grad():
-        torch.testing.assert_close(folded(x), network(x), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(tuple(folded(x)), tuple(network(x)), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("causal", [False, True])
@@ -110,7 +173,7 @@ def test_an_output_sees_its_receptive_field_and_nothing_else(causal: bool) -> No
     config = network.config
     x = torch.randn(1, 41, 2, 2, requires_grad=True)
     frame = 10
-    network(x)[0, frame - config.past].sum().backward()
+    network(x).joints[0, frame - config.past].sum().backward()
     assert x.grad is not None
     seen = x.grad[0].abs().sum((1, 2)).nonzero().flatten().tolist()
     assert seen == list(range(frame - config.past, frame + config.future + 1))

@@ -73,7 +73,7 @@ def test_converted_weights_give_the_same_poses(
     assert (info.input_skeleton, info.normalization, info.fps) == ("coco17", "image", 50)
     x = torch.randn(1, 12, 17, 2)
     with torch.no_grad():
-        np.testing.assert_allclose(loaded(x)[0].numpy(), naive(network, x[0].numpy()), atol=1e-5)
+        np.testing.assert_allclose(loaded(x).joints[0].numpy(), naive(network, x[0].numpy()), atol=1e-5)
     with pytest.raises(OutputExistsError):
         convert_videopose3d(source, output)
 

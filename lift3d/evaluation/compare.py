@@ -19,7 +19,7 @@ HIPS = ("left_hip", "right_hip")
 
 
 @dataclass(frozen=True)
-class _Root:
+class Root:
     """The root on each side: joint indices whose middle it is; None if the layouts have none."""
 
     prediction: list[int] | None
@@ -68,7 +68,7 @@ def evaluate(
         raise SkeletonError(f"not a joint of both: {', '.join(absent)}; both have {', '.join(common)}")
     compared = list(joints) if joints else common
     prediction, truth = _one_space(prediction, truth, camera, notes)
-    root = _find_root(prediction.skeleton, truth.skeleton)
+    root = find_root(prediction.skeleton, truth.skeleton)
     if root.prediction is None:
         notes.append("the layouts have no root in common: positions are compared as they are")
     prediction, fps = _match_frames(prediction, truth, notes)
@@ -149,17 +149,18 @@ def _one_space(prediction: Poses3D, truth: Poses3D, camera: Camera | None, notes
     return seen(prediction), seen(truth)
 
 
-def _find_root(prediction: Skeleton, truth: Skeleton) -> _Root:
+def find_root(prediction: Skeleton, truth: Skeleton) -> Root:
+    """What both layouts have as their root: the pelvis, or else the middle of the hips."""
     if "pelvis" in prediction.joints and "pelvis" in truth.joints:
-        return _Root([prediction.index("pelvis")], [truth.index("pelvis")], "pelvis")
+        return Root([prediction.index("pelvis")], [truth.index("pelvis")], "pelvis")
     ours, theirs = _hips(prediction), _hips(truth)
     if ours and theirs:
-        return _Root(ours, theirs, "middle of the hips")
+        return Root(ours, theirs, "middle of the hips")
     ours = [prediction.index("pelvis")] if "pelvis" in prediction.joints else ours
     theirs = [truth.index("pelvis")] if "pelvis" in truth.joints else theirs
     if ours and theirs:
-        return _Root(ours, theirs, "pelvis of one, middle of the hips of the other")
-    return _Root(None, None, "none")
+        return Root(ours, theirs, "pelvis of one, middle of the hips of the other")
+    return Root(None, None, "none")
 
 
 def _hips(skeleton: Skeleton) -> list[int] | None:

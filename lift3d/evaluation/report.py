@@ -58,13 +58,11 @@ class Report:
         """The report as JSON values; a number that could not be had is None."""
         values = asdict(self)
         values["per_joint"] = {
-            joint: {"mpjpe": _json(mpjpe), "p_mpjpe": _json(p_mpjpe)}
-            for joint, (mpjpe, p_mpjpe) in self.per_joint.items()
+            joint: {"mpjpe": mpjpe, "p_mpjpe": p_mpjpe} for joint, (mpjpe, p_mpjpe) in self.per_joint.items()
         }
         values["people"] = [{"prediction": ours, "truth": theirs} for ours, theirs in self.people]
-        values["joints_left_out"] = dict(zip(("prediction", "truth"), map(list, self.joints_left_out), strict=True))
-        values |= {"joints": list(self.joints), "notes": list(self.notes)}
-        return {key: _json(value) if isinstance(value, float) else value for key, value in values.items()}
+        values["joints_left_out"] = dict(zip(("prediction", "truth"), self.joints_left_out, strict=True))
+        return {key: json_values(value) for key, value in values.items()}
 
     def describe(self) -> str:
         """The report as Markdown, which reads as plain text too."""
@@ -119,5 +117,10 @@ def markdown_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> li
     return [line(head), f"| {' | '.join(ruler)} |", *map(line, rows)]
 
 
-def _json(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def json_values(value: Any) -> Any:
+    """Plain values, tuples as lists, with None for every number that is not finite."""
+    if isinstance(value, dict):
+        return {key: json_values(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_values(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -17,8 +17,8 @@ from lift3d.datasets.windows import RawWindows
 from lift3d.skeletons import Skeleton, conversion
 from lift3d.training.bodies import rotation_about
 from lift3d.training.configuration import Augmentation
-from lift3d.training.window_draws import WindowDraws
 from lift3d.training.reprojection import project
+from lift3d.training.window_draws import WindowDraws
 
 # A window in which a changed body would come nearer to the camera than this stays as it was, metres.
 NEAREST_BODY = 0.5

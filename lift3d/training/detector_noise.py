@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lift3d.skeletons import LIFTER23
+from lift3d.skeletons import LIFTER23, Skeleton
 from lift3d.training.draws import TABLE_SIZE, Draws, Events, knots, normal_table
 
 _INDEX = {joint: index for index, joint in enumerate(LIFTER23.joints)}
@@ -46,7 +46,12 @@ _RELATIVE_JITTER = {
 }
 
 
-_RELATIVE = torch.tensor([_RELATIVE_JITTER.get(name.split("_", 1)[-1], 1.0) for name in LIFTER23.joints])
+def relative_jitter(skeleton: Skeleton) -> Tensor:
+    """(joints,) jitter of each joint of a layout, 1 for most of them."""
+    return torch.tensor([_RELATIVE_JITTER.get(name.split("_", 1)[-1], 1.0) for name in skeleton.joints])
+
+
+_RELATIVE = relative_jitter(LIFTER23)
 _SHARES = torch.tensor([share for share, _ in MISSING_PARTS]).cumsum(0)
 _SHOWN = torch.tensor([[float(j not in part) for j in range(len(LIFTER23))] for _, part in MISSING_PARTS])
 # What changes sides together.

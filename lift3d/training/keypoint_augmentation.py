@@ -14,7 +14,18 @@ from torch import Tensor
 from lift3d.datasets.windows import RawWindows
 from lift3d.skeletons import Skeleton
 from lift3d.training.configuration import Augmentation
-from lift3d.training.detector_noise import DetectorNoise, relative_jitter
+from lift3d.training.detector_noise import (
+    ADMITTED,
+    DRIFT_SECONDS,
+    GAP_SECONDS,
+    GROSS,
+    LOST_SECONDS,
+    OUTLIER_SECONDS,
+    SWAP_SECONDS,
+    DetectorNoise,
+    relative_jitter,
+)
+from lift3d.training.draws import knots
 from lift3d.training.window_draws import WindowDraws
 
 # Longest stretches, as a share of the window: of a joint that is missing, and of sides that change places.
@@ -29,13 +40,14 @@ _LEGS = ("hip", "knee", "ankle", "heel", "big_toe", "small_toe", "foot", "toe")
 
 
 def damage_keypoints(
-    windows: RawWindows, skeleton: Skeleton, augmentation: Augmentation, draws: WindowDraws
+    windows: RawWindows, skeleton: Skeleton, augmentation: Augmentation, fps: float, draws: WindowDraws
 ) -> RawWindows:
     """The windows' keypoints with everything that the configuration asks for; poses stay as they are."""
     if augmentation.noise_pixels > 0:
-        windows = _moved(windows, augmentation.noise_pixels * _thousandths(windows) * draws.normal(*windows.xy.shape[1:]))
+        pixels = augmentation.noise_pixels * _thousandths(windows)
+        windows = _moved(windows, pixels * draws.normal(*windows.xy.shape[1:]))
     if augmentation.detector is not None:
-        windows = add_detector_errors(windows, skeleton, augmentation.detector, draws)
+        windows = add_detector_errors(windows, skeleton, augmentation.detector, fps, draws)
     if augmentation.swap_sides > 0:
         windows = swap_sides(windows, skeleton, augmentation.swap_sides, draws)
     if augmentation.occlusion > 0:
@@ -48,28 +60,26 @@ def damage_keypoints(
 
 
 def add_detector_errors(
-    windows: RawWindows, skeleton: Skeleton, noise: DetectorNoise, draws: WindowDraws
+    windows: RawWindows, skeleton: Skeleton, noise: DetectorNoise, fps: float, draws: WindowDraws
 ) -> RawWindows:
     """Keypoints with the errors of a detector beside those that they have; see ``DetectorNoise``."""
     frames, joints = windows.xy.shape[1:3]
-    pixels = _pixels_a_metre(windows)[:, :, None, None]
     level = (noise.spread * draws.normal(1, 1, 1)).exp() * relative_jitter(skeleton)[:, None]
-    knots = draws.normal(joints * 2, max(2, frames // 8))
-    drift = torch.nn.functional.interpolate(knots, frames, mode="linear", align_corners=True)
-    drift = drift.unflatten(1, (joints, 2)).permute(0, 3, 1, 2)
+    slow = knots(frames, DRIFT_SECONDS * fps, draws.uniform())
+    drift = (draws.normal(2 * joints, slow.shape[1]) @ slow).unflatten(1, (joints, 2)).permute(0, 3, 1, 2)
     error = level * (noise.jitter * draws.normal(frames, joints, 2) + noise.drift * drift)
-    gross = _runs(frames, joints, noise.outlier_probability, 6, draws)
-    error = error + 0.25 * gross[..., None] * draws.normal(frames, joints, 2)
-    windows = _moved(windows, pixels * error)
+    gross = _runs(frames, joints, noise.outliers_per_second / fps, OUTLIER_SECONDS * fps, draws)
+    error = error + GROSS * gross[..., None] * draws.normal(frames, joints, 2)
+    windows = _moved(windows, _pixels_a_metre(windows)[:, :, None, None] * error)
     # Detectors know of some of their gross errors.
-    admitted = gross & draws.chance(0.6, frames, joints)
-    known = torch.where(admitted, 0.4 * draws.uniform(frames, joints), 1.0)
-    windows = replace(windows, confidence=windows.confidence * known)
+    admitted = gross & draws.chance(ADMITTED, frames, joints)
+    doubt = torch.where(admitted, 0.4 * draws.uniform(frames, joints), 1.0)
+    windows = replace(windows, confidence=windows.confidence * doubt)
     for part in (_LEGS, _ARMS):
-        swapped = draws.chance(noise.swap_probability, 1) & draws.stretch(frames, longest=min(1.0, 12 / frames))
-        windows = _exchanged(windows, swapped[..., None] & _members(skeleton, part), skeleton)
-    lost = draws.chance(noise.lost_probability, 1) & draws.stretch(frames, longest=min(1.0, 20 / frames))
-    return _without(windows, _runs(frames, joints, noise.gap_probability, 25, draws) | lost[..., None])
+        swapped = _runs(frames, 1, noise.swaps_per_second / fps, SWAP_SECONDS * fps, draws)
+        windows = _exchanged(windows, swapped & _members(skeleton, part), skeleton)
+    lost = _runs(frames, 1, noise.losses_per_second / fps, LOST_SECONDS * fps, draws)
+    return _without(windows, _runs(frames, joints, noise.gaps_per_second / fps, GAP_SECONDS * fps, draws) | lost)
 
 
 def swap_sides(windows: RawWindows, skeleton: Skeleton, probability: float, draws: WindowDraws) -> RawWindows:
@@ -117,11 +127,15 @@ def _exchanged(windows: RawWindows, members: Tensor, skeleton: Skeleton) -> RawW
     )
 
 
-def _runs(frames: int, joints: int, probability: float, longest: int, draws: WindowDraws) -> Tensor:
-    """(windows, frames, joints) bool: runs that start at random, of one length a window up to ``longest`` frames."""
-    time = torch.arange(frames)[:, None]
-    last_start = torch.where(draws.chance(probability, frames, joints), time, -longest - 1).cummax(1).values
-    return time - last_start < 1 + (draws.uniform(1, 1) * longest).long()
+def _runs(frames: int, joints: int, start: float, longest: float, draws: WindowDraws) -> Tensor:
+    """(windows, frames, joints) bool: runs that start with a probability a frame, of up to ``longest`` frames.
+
+    Runs may begin before the window does. Those of a window have one length.
+    """
+    before = max(1, round(longest))
+    time = torch.arange(frames + before)[:, None]
+    last_start = torch.where(draws.chance(start, frames + before, joints), time, -before).cummax(1).values
+    return (time - last_start <= (draws.uniform(1, 1) * before).long())[:, before:]
 
 
 def _thousandths(windows: RawWindows) -> Tensor:

@@ -1,0 +1,249 @@
+"""Windows of a prepared set as network input and target, in the two normalizations that checkpoints know."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lift3d.datasets.windows import RawWindows
+from lift3d.errors import ConfigurationError
+from lift3d.geometry.lenses import undistort
+from lift3d.lifting.normalization import REFERENCE_HEIGHT
+from lift3d.skeletons import H36M17, LIFTER23, Conversion, Skeleton, conversion
+from lift3d.training.batches import Batch
+from lift3d.training.body_rig import PROPORTIONS
+from lift3d.training.window_encoding import encode_windows
+
+# From the ankle to the top of the head, as a share of stature; the rest lies below the ankle.
+ANKLE_TO_TOP = 0.955
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How the frames of an encoded window lie.
+
+    Attributes:
+        past, outputs, future: frames that the network wants before its outputs, poses, and frames after them.
+        beyond: frames more on either side, which the encoding looks at but does not give.
+    """
+
+    past: int
+    outputs: int
+    future: int
+    beyond: int = 0
+
+    @property
+    def frames(self) -> int:
+        """Frames of a window before it is encoded."""
+        return 2 * self.beyond + self.past + self.outputs + self.future
+
+    @property
+    def given(self) -> slice:
+        """The frames that the network is given."""
+        return slice(self.beyond, self.frames - self.beyond)
+
+    @property
+    def poses(self) -> slice:
+        """The frames that the outputs stand for."""
+        return slice(self.beyond + self.past, self.beyond + self.past + self.outputs)
+
+
+class SetEncoding(ABC):
+    """Turns windows into batches.
+
+    Attributes:
+        skeleton_in, skeleton_out: layouts of the network's input and output.
+        cut: how the windows' frames lie.
+    """
+
+    def __init__(self, skeleton_2d: Skeleton, skeleton_3d: Skeleton, cut: Cut) -> None:
+        self.cut = cut
+        self.skeleton_in, self.skeleton_out = skeleton_2d, skeleton_3d
+        self._to_out = _Mix(_without_guesses(conversion(skeleton_2d, skeleton_3d)))
+
+    @abstractmethod
+    def encode(self, windows: RawWindows, clean: RawWindows, focal: Tensor | None = None) -> Batch:
+        """One batch.
+
+        Args:
+            windows: what the network sees.
+            clean: the same windows before their keypoints were damaged: what losses in the image compare with.
+            focal: (batch,) assumed over true focal length of windows whose camera is taken as unknown, 1 for the
+                others; None if all cameras are known.
+        """
+
+    def _keypoints(self, clean: RawWindows) -> Tensor:
+        """(batch, outputs, joints out, 3) pixels and confidence of the output's joints."""
+        poses = self.cut.poses
+        xy, confidence = self._to_out.apply(clean.xy[:, poses], clean.confidence[:, poses])
+        return torch.cat([xy, confidence[..., None]], dim=-1)
+
+
+class ImageEncoding(SetEncoding):
+    """VideoPose3D's: x / width * 2 - 1 and y / width * 2 - height / width; missing keypoints are interpolated in time.
+
+    Targets are in camera axes, metres, in the set's 3D layout.
+    """
+
+    def encode(self, windows: RawWindows, clean: RawWindows, focal: Tensor | None = None) -> Batch:
+        given = self.cut.given
+        size = windows.camera.image_size[:, None, None]
+        xy = fill_gaps(windows.xy[:, given], windows.confidence[:, given])
+        inputs = xy * (2 / size[..., :1]) - torch.cat(
+            [torch.ones_like(size[..., :1]), size[..., 1:] / size[..., :1]], -1
+        )
+        joints = clean.xyz[:, self.cut.poses]
+        root = joints[:, :, :1]
+        target, weight = _known(joints - root)
+        known_root, _ = _known(root)
+        return Batch(inputs, target, weight, windows.index, known_root[:, :, 0], self._keypoints(clean), windows.camera)
+
+
+class PersonEncoding(SetEncoding):
+    """The person-centred input of ``lift3d.lifting.normalization``: LIFTER23 in, H36M17 out.
+
+    Targets and root are in the view that looks at the body, for a body of REFERENCE_HEIGHT: person and distance are
+    scaled together, so that everything is seen in the image where it was.
+    """
+
+    def __init__(self, skeleton_2d: Skeleton, skeleton_3d: Skeleton, cut: Cut) -> None:
+        super().__init__(skeleton_2d, H36M17, cut)
+        self.skeleton_in = LIFTER23
+        self._to_in = _Mix(_without_guesses(conversion(skeleton_2d, LIFTER23)))
+        change = conversion(skeleton_3d, H36M17)
+        if not change.weights[0].any():
+            raise ConfigurationError(f"data.normalization: 'person' needs the pelvis, which {skeleton_3d.name!r} lacks")
+        self._to_target = _Mix(change)
+
+    def encode(self, windows: RawWindows, clean: RawWindows, focal: Tensor | None = None) -> Batch:
+        xy, confidence = self._to_in.apply(windows.xy, windows.confidence)
+        camera = windows.camera
+        # Missing keypoints stand at the image's centre, where every lens is well-behaved.
+        centre = camera.centre[:, None, None]
+        seen = confidence > 0
+        plane = (torch.where(seen[..., None], xy, centre) - centre) / camera.focal[:, None, None]
+        x, y = undistort(plane[..., 0], plane[..., 1], list(camera.distortion.T[..., None, None]))
+        seen = seen & x.isfinite()
+        plane = torch.where(seen[..., None], torch.stack([x, y], dim=-1), 0.0)
+        known = torch.ones(len(plane), dtype=torch.bool)
+        if focal is not None:
+            known = focal == 1
+            plane = plane / focal[:, None, None, None]
+        inputs, rotation = encode_windows(
+            plane.permute(0, 2, 3, 1).contiguous(),
+            torch.where(seen, confidence, 0.0).transpose(1, 2).contiguous(),
+            known,
+            self.cut.given,
+        )
+        rotation = rotation[:, self.cut.past : self.cut.past + self.cut.outputs]
+        joints = self._to_target.apply(clean.xyz)[0]
+        joints = joints * (REFERENCE_HEIGHT / stature(joints))[:, None, None, None]
+        joints = joints[:, self.cut.poses]
+        root = joints[:, :, :1]
+        target, weight = _known((joints - root) @ rotation.mT)
+        # Without the focal length nobody can say where the person is, nor where the joints fall in the image.
+        root, _ = _known(torch.where(known[:, None, None, None], root, torch.nan))
+        keypoints = self._keypoints(clean) * known[:, None, None, None]
+        return Batch(inputs, target, weight, windows.index, root[:, :, 0], keypoints, camera, rotation.mT)
+
+
+def fill_gaps(xy: Tensor, confidence: Tensor) -> Tensor:
+    """Missing keypoints interpolated linearly over time, the ends held; the window's mean keypoint if never seen.
+
+    Args:
+        xy: (batch, T, joints, 2); anything where missing.
+        confidence: (batch, T, joints), 0 where missing.
+    """
+    seen = confidence > 0
+    if seen.all():
+        return xy
+    frames = xy.shape[1]
+    time = torch.arange(frames)[:, None]
+    before = torch.where(seen, time, -1).cummax(1).values
+    after = torch.where(seen, time, frames).flip(1).cummin(1).values.flip(1)
+    low = torch.where(before >= 0, before, after).clamp_max(frames - 1)
+    high = torch.where(after < frames, after, before).clamp_min(0)
+    share = (time - low) / (high - low).clamp_min(1)
+    first, second = (xy.gather(1, ends[..., None].expand(*ends.shape, 2)) for ends in (low, high))
+    filled = torch.lerp(first, second, share.clamp(0, 1)[..., None])
+    count = seen.sum((1, 2)).clamp_min(1)[:, None]
+    mean = (xy * seen[..., None]).sum((1, 2)) / count
+    filled = torch.where(seen.any(1)[:, None, :, None], filled, mean[:, None, None])
+    return torch.where(seen[..., None], xy, filled)
+
+
+# Segments of the layout H36M17 that add up to 95.5 % of stature, how much of each counts, and its share of a body.
+_SEGMENTS: tuple[tuple[str, str, float, float], ...] = (
+    ("left_hip", "left_knee", 0.5, PROPORTIONS["thigh"][0]),
+    ("right_hip", "right_knee", 0.5, PROPORTIONS["thigh"][0]),
+    ("left_knee", "left_ankle", 0.5, PROPORTIONS["shin"][0]),
+    ("right_knee", "right_ankle", 0.5, PROPORTIONS["shin"][0]),
+    ("pelvis", "spine", 1.0, PROPORTIONS["trunk"][0] * 0.48),
+    ("spine", "thorax", 1.0, PROPORTIONS["trunk"][0] * 0.52),
+    ("thorax", "head_top", 1.0, PROPORTIONS["head"][0]),
+)
+
+
+def stature(joints: Tensor) -> Tensor:
+    """(batch,) height of each window's person, metres: mean lengths of legs, trunk and head over their share of it.
+
+    Args:
+        joints: (batch, frames, 17, 3) in the layout H36M17, NaN where missing. Segments that are never seen are left
+            out; REFERENCE_HEIGHT where all are.
+    """
+    starts, ends = ([H36M17.index(segment[k]) for segment in _SEGMENTS] for k in (0, 1))
+    lengths = (joints[:, :, ends] - joints[:, :, starts]).norm(dim=-1).nanmean(1)
+    counted = torch.tensor([segment[2] for segment in _SEGMENTS])
+    shares = torch.tensor([segment[3] for segment in _SEGMENTS]) * counted
+    shares = shares * (ANKLE_TO_TOP / shares.sum())
+    known = ~lengths.isnan()
+    total = torch.where(known, lengths * counted, 0.0).sum(-1)
+    height = (total / torch.where(known, shares, 0.0).sum(-1).clamp_min(1e-6)).clamp_min(0.1)
+    return torch.where(known.any(-1), height, REFERENCE_HEIGHT)
+
+
+class _Mix:
+    """A conversion of layouts for tensors: every joint a sum of at most a few."""
+
+    def __init__(self, change: Conversion) -> None:
+        used = change.weights != 0
+        most = max(1, int(used.sum(axis=1).max()))
+        # The joints used come first in each row; weight 0 fills up.
+        self._index = torch.from_numpy(np.argsort(~used, axis=1, kind="stable")[:, :most])
+        weights = np.take_along_axis(change.weights, self._index.numpy(), axis=1)
+        self._weights = torch.from_numpy(weights).float()
+        self._there = torch.from_numpy(used.any(axis=1))
+
+    def apply(self, points: Tensor, confidence: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Points (..., joints, d) and their confidence in the other layout; NaN and 0 where a joint needed is missing.
+
+        The confidence is the least of the joints that take part. Without one, points that are NaN are missing.
+        """
+        index, weights = self._index, self._weights
+        used = weights != 0
+        # NaN of a joint that does not take part must not spread.
+        parts = torch.where(used[..., None], points[..., index, :], 0.0)
+        mixed = torch.where(self._there[:, None], (parts * weights[..., None]).sum(-2), torch.nan)
+        if confidence is None:
+            return mixed, mixed.isfinite().all(-1).to(points.dtype)
+        least = torch.where(used, confidence[..., index], torch.inf).amin(-1)
+        least = torch.where(self._there, least, 0.0)
+        return torch.where(least[..., None] > 0, mixed, 0.0), least
+
+
+def _without_guesses(change: Conversion) -> Conversion:
+    """The conversion without joints guessed beyond the seen ones, which ``lift3d.lifting.encoding`` leaves out too."""
+    guessed = (change.weights < 0).any(axis=1)
+    return Conversion(
+        change.source, change.target, np.where(guessed[:, None], 0.0, change.weights), (), (), change.missing
+    )
+
+
+def _known(points: Tensor) -> tuple[Tensor, Tensor]:
+    """Points with 0 for NaN, and their weight (...): 1, or 0 where they were NaN."""
+    known = points.isfinite().all(-1)
+    return torch.where(known[..., None], points, 0.0), known.to(points.dtype)

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
-import torch
-from train import FPS
-
-from lift3d.lifting.normalization import REFERENCE_HEIGHT
-from lift3d.models import CheckpointInfo, save_checkpoint
-from lift3d.models.factory import make_network
-from lift3d.skeletons import H36M17, LIFTER23
+from lift3d.models import load_checkpoint, save_checkpoint
 
 CARD = {
     "title": "lift3d default lifter: 27 frames, 256 channels",
@@ -33,20 +28,8 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("output", type=Path)
     arguments = parser.parse_args()
-    state = torch.load(arguments.run / "last.pt", weights_only=True)
-    network = make_network("temporal_convolution", state["network_config"])
-    network.load_state_dict(state["network"])
-    info = CheckpointInfo(
-        architecture="temporal_convolution",
-        config=state["network_config"],
-        input_skeleton=LIFTER23.name,
-        output_skeleton=H36M17.name,
-        normalization="person",
-        fps=FPS,
-        height=REFERENCE_HEIGHT,
-        card=CARD,
-    )
-    save_checkpoint(network, info, arguments.output, overwrite=True)
+    network, info = load_checkpoint(arguments.run / "last.safetensors")
+    save_checkpoint(network, replace(info, card=CARD), arguments.output, overwrite=True)
 
 
 if __name__ == "__main__":

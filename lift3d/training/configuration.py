@@ -171,7 +171,7 @@ class OptimizerConfig:
         learning_rate: at the start, after the warm-up.
         schedule: "exponential" multiplies by ``decay`` every epoch, "cosine" falls to a hundredth at the end.
         warmup_steps: steps over which the rate rises.
-        clip_norm: largest norm of a network's gradient; None does not clip.
+        clip_norm: largest norm of the gradient; None does not clip.
         norm_momentum: (first, last) momentum of batch norms, decaying exponentially over the run.
         ema: decay of the exponential moving average of weights that is validated and saved; None for none.
     """

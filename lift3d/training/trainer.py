@@ -1,147 +1,360 @@
-"""The training loop: schedule, checkpoints that resume, a log that can be plotted."""
+"""The training loop, on Lightning Fabric: it knows batches and networks, and nothing of where batches come from."""
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from lift3d.io.files import atomic_path
-from lift3d.models.temporal_convolution.modeling import TemporalConvolution
-from lift3d.skeletons import LIFTER23
-from lift3d.training.losses import joint_error, velocity_error
-from lift3d.training.synthesis import WindowSynthesizer
+from lift3d.models.checkpoint import CheckpointInfo, save_checkpoint
+from lift3d.models.network import Lifter
+from lift3d.training.batches import Batch, BatchSource
+from lift3d.training.configuration import OptimizerConfig, TrainingConfig
+from lift3d.training.curves import Curves
+from lift3d.training.ema import WeightAverage
+from lift3d.training.figures import StepFigures
+from lift3d.training.interruption import catch_interruption
+from lift3d.training.objective import Objective
+from lift3d.training.run_folder import RunFolder
+from lift3d.training.schedules import learning_rate, norm_momentum
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+# Steps between two rows of the curves, where no validation comes before.
+CURVE_EVERY = 100
+# Steps between two looks at the figures where looking makes the processor wait for a GPU, or for other processes.
+LOOK_EVERY = 10
+Validation = Callable[[Lifter], dict[str, float]]
+
+
+@runtime_checkable
+class ErrorListener(Protocol):
+    """A source that draws its windows by how well they are known (hard example mining)."""
+
+    def observe(self, index: Tensor, errors: Tensor) -> None:
+        """Take note of the errors (batch,) of windows (batch,), metres."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a run that goes on needs."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """How a lifter is trained on synthesized windows.
+class Training:
+    """Everything that a run trains with.
 
     Attributes:
-        steps: optimizer steps.
-        batch: windows a step; many short windows train far better than few long ones, whose frames are alike.
-        outputs: output frames a window (its input is longer by the receptive field).
-        learning_rate: peak of a cosine schedule that ends at a hundredth of it.
-        warmup: steps over which the learning rate rises.
-        weight_decay: of AdamW.
-        velocity_weight: weight of the velocity error beside the joint error.
-        unseen_weight: weight of joints that the detector lost, beside 1 for the others.
-        norm_momentum: (first, last) momentum of batch norms, decaying exponentially.
-        seed: of weights, windows and dropout.
+        config: how to train.
+        network: with its first weights.
+        source: where batches come from.
+        objective: what they are judged by.
+        validate: figures of a network that is in evaluation mode; "mpjpe" decides which weights are the best.
+        info: what the checkpoints say of themselves; figures are added to the card.
+        unlabelled: windows without targets, for semi-supervised training.
+        trajectory: a second network, which gives the root.
     """
 
+    config: TrainingConfig
+    network: Lifter
+    source: BatchSource
+    objective: Objective
+    validate: Validation
+    info: CheckpointInfo
+    unlabelled: BatchSource | None = None
+    trajectory: Lifter | None = None
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        return self.config.steps or self.config.epochs * self.source.steps_per_epoch
+
+    @property
+    def validate_every(self) -> int:
+        """Steps between two validations."""
+        return self.config.validate_every or self.source.steps_per_epoch
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a run is.
+
+    Attributes:
+        step, steps: optimizer steps done, and of the whole run.
+        loss: of the last step.
+        mpjpe: of the last step's windows, mm.
+        poses_per_second: poses that were trained on.
+        seconds_left: an estimate.
+        validation: figures of the validation that has just been made, or None.
+    """
+
+    step: int
     steps: int
-    batch: int = 96
-    outputs: int = 32
-    learning_rate: float = 1.5e-3
-    warmup: int = 300
-    weight_decay: float = 1e-4
-    velocity_weight: float = 1.0
-    unseen_weight: float = 0.3
-    norm_momentum: tuple[float, float] = (0.1, 0.005)
-    seed: int = 0
+    loss: float
+    mpjpe: float
+    poses_per_second: float
+    seconds_left: float
+    validation: dict[str, float] | None = None
 
 
-# For each joint of the output, the joint of the input that shows whether a detector saw it.
-_SHOWN_BY = {
-    "pelvis": "left_hip", "spine": "left_hip", "thorax": "left_shoulder", "head_top": "nose",
-}  # fmt: skip
+class Interrupted(KeyboardInterrupt):
+    """Somebody asked the run to stop, and it was saved; ``step`` says where."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        super().__init__(f"saved at step {step}")
 
 
-def _target_weights(inputs: Tensor, joints: tuple[str, ...], unseen_weight: float) -> Tensor:
-    """(batch, frames, target joints): 1 where the joint was seen in that frame, ``unseen_weight`` elsewhere."""
-    shown = [LIFTER23.index(_SHOWN_BY.get(joint, joint)) for joint in joints]
-    return torch.where(inputs[:, :, shown, 2] > 0, 1.0, unseen_weight)
+def make_optimizer(config: OptimizerConfig, parameters: list[nn.Parameter], fused: bool) -> torch.optim.Optimizer:
+    """Adam or AdamW over all weights."""
+    kind = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
+    return kind(parameters, config.learning_rate, weight_decay=config.weight_decay, amsgrad=config.amsgrad, fused=fused)
 
 
-def train(
-    network: TemporalConvolution,
-    windows: WindowSynthesizer,
-    joints: tuple[str, ...],
-    config: TrainingConfig,
-    folder: Path,
-    validate: Callable[[TemporalConvolution], dict[str, float]],
-    report: Callable[[str], None],
-    validate_every: int = 500,
-) -> None:
-    """Train ``network`` in place; goes on from ``folder/last.pt`` where that exists.
+def dropout_seed(seed: int, step: int, rank: int) -> int:
+    """The seed of a step's dropout on one process: of nothing else, so that a run that goes on drops the same."""
+    return int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
-    Writes ``last.pt`` (weights, optimizer, random states) and appends to ``log.jsonl`` every ``validate_every`` steps.
+
+class Trainer:
+    """One run: from its first step, or from its state, to its last.
+
+    Batch norms are not synchronised between processes: each takes the statistics of its own windows, a hundred or
+    more of them, and the running ones are those of the first process, which all start each step from.
 
     Args:
-        network: freshly made; its weights are replaced when resuming.
-        windows: where batches come from.
-        joints: names of the target's joints.
-        config: how to train.
-        folder: for checkpoints and log; made if missing.
-        validate: called with the network in evaluation mode; its figures are logged.
-        report: called with one line of progress.
-        validate_every: steps between two validations and checkpoints.
+        fabric: launched.
+        training: the same on every process.
+        folder: prepared by the first process.
+        report: called on the first process with the run's status; after a validation with its figures.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = folder / "last.pt"
-    optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    first = 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        windows.generator.set_state(state["windows"])
-        torch.set_rng_state(state["dropout"])
-        first = state["step"]
-    context = slice(network.config.past, network.config.past + config.outputs)
-    frames = config.outputs + network.config.receptive_field - 1
-    started, seen = time.monotonic(), 0
-    losses: list[Tensor] = []
-    for step in range(first, config.steps):
-        progress = step / config.steps
-        rate = config.learning_rate * min(1, (step + 1) / config.warmup)
-        rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
-        for group in optimizer.param_groups:
+
+    def __init__(self, fabric: Fabric, training: Training, folder: RunFolder, report: Callable[[Status], None]) -> None:
+        self.fabric, self.training, self.folder, self.report = fabric, training, folder, report
+        self.config, self.steps = training.config, training.steps
+        self.network, self.trajectory = training.network, training.trajectory
+        self.step, self.best, self.seconds = 0, math.inf, 0.0
+        self.validation: dict[str, float] = {}
+        self.figures = StepFigures()
+        self.average = WeightAverage(self.network, ema) if (ema := self.config.optimizer.ema) else None
+        state = folder.load_state()
+        networks = [self.network, *([self.trajectory] if self.trajectory is not None else [])]
+        parameters = [parameter for network in networks for parameter in network.parameters()]
+        scaled = fabric._precision.precision == "16-mixed"
+        fused = fabric.device.type in ("cpu", "cuda") and not scaled
+        self._optimizer = make_optimizer(self.config.optimizer, parameters, fused)
+        self._run_network: Any = fabric.setup_module(self.network)
+        self._run_trajectory: Any = None if self.trajectory is None else fabric.setup_module(self.trajectory)
+        self._run_optimizer: Any = fabric.setup_optimizers(self._optimizer)
+        if self.average is not None:
+            self.average.network.to(fabric.device)
+        if state is not None:
+            self._load(state)
+        self._norms = [
+            module
+            for network in networks
+            for module in network.modules()
+            if isinstance(module, nn.modules.batchnorm._BatchNorm)
+        ]
+        # A scaler of float16 finds steps whose gradient is not finite, leaves them out and goes on.
+        self._judge_gradient = not scaled
+        waits = fabric.device.type != "cpu" or fabric.world_size > 1
+        self._look_every = LOOK_EVERY if waits else 1
+
+    def run(self) -> dict[str, Any]:
+        """Train to the end.
+
+        Returns:
+            summary: steps, seconds, the figures of the last validation and the best MPJPE in mm.
+
+        Raises:
+            Interrupted: by SIGINT or SIGTERM; the state and the last checkpoint were written first.
+            Lift3DError: the loss is not finite.
+        """
+        first, started, before = self.step, time.monotonic(), self.seconds
+        curves = Curves(self.folder.curves, self.step) if self.fabric.is_global_zero else None
+        trained = 0.0
+        try:
+            with catch_interruption() as interruption:
+                while self.step < self.steps:
+                    step_started = time.monotonic()
+                    self._train_step()
+                    self.step += 1
+                    look = self.step % self._look_every == 0
+                    validate = self.step % self.training.validate_every == 0 or self.step == self.steps
+                    if look or validate:
+                        self.figures.drain()
+                    trained += time.monotonic() - step_started
+                    done = self.step - first
+                    rate = done * self.config.batch * self.config.outputs / trained
+                    self.seconds = before + time.monotonic() - started
+                    if validate:
+                        self._validate()
+                    if validate or self.step % CURVE_EVERY == 0:
+                        self._write_row(curves, rate, validate)
+                    if validate:
+                        self._save()
+                    if look or validate:
+                        left = (time.monotonic() - started) / done * (self.steps - self.step)
+                        self._report(rate, left, validate)
+                        if self._anyone_asked(interruption.asked):
+                            if not validate:
+                                self._save()
+                            raise Interrupted(self.step)
+        finally:
+            if curves is not None:
+                curves.close()
+        return {
+            "steps": self.step,
+            "seconds": round(self.seconds, 1),
+            "best_mpjpe": self.best,
+            "validation": self.validation,
+        }
+
+    def _train_step(self) -> None:
+        config, step, rank, world = self.config, self.step, self.fabric.global_rank, self.fabric.world_size
+        rate = learning_rate(config.optimizer, step, self.steps, self.training.source.steps_per_epoch)
+        for group in self._optimizer.param_groups:
             group["lr"] = rate
-        early, late = config.norm_momentum
-        network.set_norm_momentum(early * (late / early) ** progress)
-        network.train()
-        inputs, target = windows.sample(config.batch, frames)
-        weight = _target_weights(inputs, joints, config.unseen_weight)[:, context]
-        prediction, target = network(inputs), target[:, context]
-        loss = joint_error(prediction, target, weight)
-        objective = loss + config.velocity_weight * velocity_error(prediction, target, weight)
-        optimizer.zero_grad(set_to_none=True)
-        objective.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        losses.append(loss.detach())
-        seen += config.batch * config.outputs
-        done = step + 1
-        if done % validate_every == 0 or done == config.steps:
-            network.eval()
-            figures = {
-                "step": done,
-                "seconds": round(time.monotonic() - started, 1),
-                "frames_per_second": round(seen / (time.monotonic() - started)),
-                "learning_rate": rate,
-                "training_mpjpe": float(torch.stack(losses).mean()) * 1000,
-                **validate(network),
-            }
-            losses.clear()
-            with (folder / "log.jsonl").open("a") as log:
-                log.write(json.dumps(figures) + "\n")
-            report(", ".join(f"{name} {value:.5g}" for name, value in figures.items()))
-            state = {
-                "network": network.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "windows": windows.generator.get_state(),
-                "dropout": torch.get_rng_state(),
-                "step": done,
-                "config": asdict(config),
-                "network_config": asdict(network.config),
-            }
-            with atomic_path(checkpoint, overwrite=True) as temporary:
-                torch.save(state, temporary)
+        momentum = norm_momentum(config.optimizer, step, self.steps)
+        for norm in self._norms:
+            norm.momentum = momentum
+        batch = self.training.source.batch(step, rank, world).to(self.fabric.device)
+        torch.manual_seed(dropout_seed(config.seed, step, rank))
+        self._run_network.train()
+        if self._run_trajectory is not None:
+            self._run_trajectory.train()
+        loss, figures = self.training.objective(
+            self._run_network, batch, self._unlabelled_batch(step), self._run_trajectory
+        )
+        self._run_optimizer.zero_grad(set_to_none=True)
+        self.fabric.backward(loss)
+        norm = self.fabric.clip_gradients(
+            self._run_network,
+            self._run_optimizer,
+            max_norm=config.optimizer.clip_norm or math.inf,
+            error_if_nonfinite=False,
+        )
+        self._run_optimizer.step()
+        if self.average is not None:
+            self.average.update(self.network, step)
+        if isinstance(self.training.source, ErrorListener):
+            self._tell_errors(self.training.source, batch.index)
+        figures = {"loss": loss.detach(), **figures}
+        if self._judge_gradient and norm is not None:
+            figures["gradient_norm"] = norm
+        self.figures.add(step, figures)
+
+    def _unlabelled_batch(self, step: int) -> Batch | None:
+        """The step's unlabelled windows; None before the warm-up is over."""
+        semi, source = self.config.semi_supervision, self.training.unlabelled
+        if semi is None or source is None or step < semi.warmup_epochs * self.training.source.steps_per_epoch:
+            return None
+        return source.batch(step, self.fabric.global_rank, self.fabric.world_size).to(self.fabric.device)
+
+    def _tell_errors(self, source: ErrorListener, index: Tensor) -> None:
+        """Tell the source of every process the errors of the windows of all."""
+        errors = self.training.objective.window_errors
+        if self.fabric.world_size > 1:
+            index, errors = (self.fabric.all_gather(values).flatten() for values in (index, errors))
+        source.observe(index.cpu(), errors.cpu())
+
+    @property
+    def _judged(self) -> Lifter:
+        """The network that is validated and saved."""
+        return self.network if self.average is None else self.average.network
+
+    def _validate(self) -> None:
+        if self.fabric.is_global_zero:
+            self.validation = self.training.validate(self._judged)
+        self.fabric.barrier()
+
+    def _write_row(self, curves: Curves | None, rate: float, validated: bool) -> None:
+        self.figures.drain()
+        means = self.figures.take_means()
+        if self.fabric.world_size > 1:
+            reduced: Any = self.fabric.all_reduce({name: torch.tensor(value) for name, value in means.items()})
+            means = {name: float(value) for name, value in reduced.items()}
+        if curves is None:
+            return
+        row = {
+            "epoch": self.step / self.training.source.steps_per_epoch,
+            "seconds": self.seconds,
+            "learning_rate": float(self._optimizer.param_groups[0]["lr"]),
+            "poses_per_second": rate,
+            **{f"training/{name}": value for name, value in means.items()},
+        }
+        if validated:
+            row |= {f"validation/{name}": value for name, value in self.validation.items()}
+        curves.write(self.step, row)
+
+    def _save(self) -> None:
+        """Write the checkpoints and, last, the state; an older state makes the same checkpoints again."""
+        if self.fabric.is_global_zero:
+            card = {**self.training.info.card, "step": self.step, "validation": self.validation}
+            info = replace(self.training.info, card=card)
+            save_checkpoint(self._judged, info, self.folder.last, overwrite=True)
+            mpjpe = self.validation.get("mpjpe", math.inf)
+            if mpjpe < self.best:
+                self.best = mpjpe
+                save_checkpoint(self._judged, info, self.folder.best, overwrite=True)
+            self.folder.save_state(self._state())
+        self.fabric.barrier()
+
+    def _state(self) -> dict[str, Any]:
+        source = self.training.source
+        return {
+            "step": self.step,
+            "network": self.network.state_dict(),
+            "average": None if self.average is None else self.average.network.state_dict(),
+            "trajectory": None if self.trajectory is None else self.trajectory.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "precision": self.fabric._precision.state_dict(),
+            "source": source.state_dict() if isinstance(source, ErrorListener) else None,
+            "figures": self.figures.state_dict(),
+            "validation": self.validation,
+            "best": self.best,
+            "seconds": self.seconds,
+        }
+
+    def _load(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        if self.average is not None:
+            self.average.network.load_state_dict(state["average"])
+        if self.trajectory is not None:
+            self.trajectory.load_state_dict(state["trajectory"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.fabric._precision.load_state_dict(state["precision"])
+        if isinstance(self.training.source, ErrorListener):
+            self.training.source.load_state_dict(state["source"])
+        self.figures.load_state_dict(state["figures"])
+        self.step, self.best, self.seconds = state["step"], state["best"], state["seconds"]
+        self.validation = state["validation"]
+
+    def _report(self, rate: float, left: float, validated: bool) -> None:
+        if self.fabric.is_global_zero:
+            latest = self.figures.latest
+            self.report(
+                Status(
+                    self.step,
+                    self.steps,
+                    latest.get("loss", math.nan),
+                    1000 * latest.get("mpjpe", math.nan),
+                    rate,
+                    left,
+                    self.validation if validated else None,
+                )
+            )
+
+    def _anyone_asked(self, asked: bool) -> bool:
+        if self.fabric.world_size == 1:
+            return asked
+        return bool(self.fabric.all_reduce(torch.tensor(float(asked)), reduce_op="sum") > 0)  # type: ignore[operator]

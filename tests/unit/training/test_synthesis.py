@@ -1,6 +1,5 @@
 """Synthesised windows: bodies keep their bones, cameras project, detectors err as they should, training learns."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +10,11 @@ from lift3d.datasets.motion_bank import BANK_FPS, BANK_JOINTS, MotionBank, load_
 from lift3d.datasets.virtual_cameras import CameraVariation, sample_views
 from lift3d.errors import FileFormatError
 from lift3d.lifting.normalization import REFERENCE_HEIGHT
-from lift3d.models.temporal_convolution.configuration import TemporalConvolutionConfig
-from lift3d.models.temporal_convolution.modeling import TemporalConvolution
 from lift3d.skeletons import H36M17, LIFTER23
 from lift3d.training.bodies import BodySampler, BodyVariation, rotation_about
 from lift3d.training.detector_noise import MISSING_PARTS, DetectorNoise, detect
 from lift3d.training.losses import joint_error, velocity_error
 from lift3d.training.synthesis import SynthesisConfig, WindowSynthesizer
-from lift3d.training.trainer import TrainingConfig, train
 
 # A person who faces +x, Z up, in BANK_JOINTS.
 UPRIGHT = {
@@ -164,34 +160,6 @@ def test_losses_are_what_they_say() -> None:
     assert float(velocity_error(prediction, truth, weight)) == 0
     prediction[0, 1:, 1] = torch.tensor([0.0, 0, 1])
     assert float(velocity_error(prediction, truth, torch.ones(1, 3, 2))) == pytest.approx(1 / 4)
-
-
-def run(folder: Path, steps: int, stop_at: int | None = None) -> tuple[TemporalConvolution, list[dict[str, float]]]:
-    torch.manual_seed(0)
-    network = TemporalConvolution(TemporalConvolutionConfig(24, 3, 17, (3, 3), 32, dropout=0.1))
-    windows = WindowSynthesizer(make_bank(), SynthesisConfig(), 30.0, seed=1)
-
-    def stop(line: str) -> None:
-        if stop_at is not None and f"step {stop_at}," in line:
-            raise KeyboardInterrupt
-
-    config = TrainingConfig(steps=steps, batch=16, outputs=8, warmup=5)
-    try:
-        train(network, windows, H36M17.joints, config, folder, lambda _: {}, stop, validate_every=20)
-    except KeyboardInterrupt:
-        # The checkpoint of that step is written after the report: this run is cut off before it.
-        return network, []
-    return network, [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-
-
-def test_training_learns_and_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
-    whole, log = run(tmp_path / "whole", 80)
-    assert log[-1]["training_mpjpe"] < 0.5 * log[0]["training_mpjpe"]
-    run(tmp_path / "cut", 80, stop_at=60)
-    resumed, log = run(tmp_path / "cut", 80)
-    assert log[-1]["step"] == 80
-    for name, value in whole.state_dict().items():
-        assert torch.equal(value, resumed.state_dict()[name]), name
 
 
 def test_bank_reads_the_recordings(shared_data: Path) -> None:

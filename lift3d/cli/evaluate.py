@@ -83,9 +83,9 @@ def evaluate(
     if camera is not None:
         raise typer.BadParameter("--camera goes with two files of poses; a data set brings its cameras")
 
-    from lift3d.errors import CheckpointError
     from lift3d.evaluation.data_set_report import check_report_output, save_data_set_report
     from lift3d.evaluation.protocol import evaluate_checkpoint
+    from lift3d.evaluation.sigma_calibration import require_sigma
 
     if output is not None:
         check_report_output(output, overwrite)
@@ -93,6 +93,7 @@ def evaluate(
         require_new(calibrate_sigma, overwrite, (".safetensors",))
         if placed:
             raise typer.BadParameter("--calibrate-sigma is of the network's own poses: leave out --placed")
+        require_sigma(what)
     with progress_bar("Evaluating") as progress:
         result = evaluate_checkpoint(
             what, dataset, _names(subjects), _names(actions), flip=flip, scale=scale, rules=rules, placed=placed,
@@ -100,8 +101,7 @@ def evaluate(
         )  # fmt: skip
     summary, text = result.report.to_dict(), result.report.describe()
     if calibrate_sigma is not None:
-        if result.sigma is None:
-            raise CheckpointError(f"{what}: the network gives no sigma that could be calibrated")
+        assert result.sigma is not None
         fitted = _calibrate(what, result.sigma, result.report.subjects, calibrate_sigma, overwrite)
         summary |= {"calibrated": calibrate_sigma, **fitted[0]}
         text += f"\n\n{fitted[1]}"

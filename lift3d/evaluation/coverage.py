@@ -138,7 +138,7 @@ class SigmaTally:
         """
         if errors.shape[1:] != (len(self.joints), 3):
             raise ShapeError(f"errors must be (n, {len(self.joints)}, 3), not {errors.shape}")
-        errors = np.array(errors, np.float64)
+        errors, sigma = np.array(errors, np.float64), np.asarray(sigma, np.float64)
         if self.root is not None:
             errors[:, self.root] = np.nan
         seen = np.ones(errors.shape[:2], bool) if seen is None else seen

@@ -142,6 +142,14 @@ def _quantile(counts: np.ndarray, share: float) -> float:
     return float(np.interp(share, cumulative, LOG_EDGES))
 
 
+def require_sigma(checkpoint: str | PathLike[str]) -> None:
+    """Raises CheckpointError if the checkpoint cannot be read, or its network gives no sigma."""
+    from lift3d.models.checkpoint import load_checkpoint
+
+    if not load_checkpoint(checkpoint)[0].config.sigma:
+        raise CheckpointError(f"{checkpoint}: the network gives no sigma that could be calibrated")
+
+
 def calibrate_checkpoint(
     checkpoint: str | PathLike[str],
     calibration: SigmaCalibration,
@@ -164,9 +172,8 @@ def calibrate_checkpoint(
     """
     from lift3d.models.checkpoint import load_checkpoint, save_checkpoint
 
+    require_sigma(checkpoint)
     network, info = load_checkpoint(checkpoint)
-    if not network.config.sigma:
-        raise CheckpointError(f"{checkpoint}: the network gives no sigma that could be calibrated")
     fitted = {"sigma calibrated on": list(people)} if people else {}
     info = replace(info, sigma=calibration.to_dict(), card={**info.card, **fitted})
     save_checkpoint(network, info, output, overwrite)

@@ -114,4 +114,6 @@ def to_text(summary: dict[str, Any]) -> str:
         lines.append(f"  {depth[0]:.2f} to {depth[1]:.2f} m from the camera")
     if (error := summary["reprojection_error_pixels"]) is not None:
         lines.append(f"  median reprojection error {error:.1f} px")
+    if (sigma := summary["median_sigma_metres"]) is not None:
+        lines.append(f"  median standard deviation {1000 * sigma:.0f} mm along an axis")
     return "\n".join(lines)

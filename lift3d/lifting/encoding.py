@@ -12,8 +12,10 @@ from lift3d.errors import SkeletonError
 from lift3d.geometry.cameras import Camera
 from lift3d.lifting.normalization import BodyMoments, BodyView, body_view, encode, measure_body
 from lift3d.lifting.rate import RatePlan, insert_frames
+from lift3d.models.checkpoint import CheckpointInfo
+from lift3d.models.factory import make_config
 from lift3d.poses import Keypoints2D
-from lift3d.skeletons import Conversion
+from lift3d.skeletons import LIFTER23, Conversion, conversion, get_skeleton
 
 # Frames read at a time while the whole clip is measured.
 _CHUNK = 8192
@@ -76,6 +78,28 @@ class Encoder(ABC):
         """Covariances (..., joints, 3, 3) in the axes of the camera of variances (..., joints, 3) in the network's."""
 
 
+def make_encoder(
+    keypoints: Keypoints2D, info: CheckpointInfo, camera: Camera, camera_known: bool, plan: RatePlan
+) -> Encoder:
+    """The clip as a checkpoint's network takes it.
+
+    Args:
+        keypoints: the clip.
+        info: the checkpoint.
+        camera: where the keypoints were seen, for person-centred input.
+        camera_known: whether its focal length is more than assumed.
+        plan: how the clip meets the network's rate.
+
+    Raises:
+        SkeletonError: the layout lacks joints that the network needs, or the image size is unknown and needed.
+    """
+    change = conversion(keypoints.skeleton, get_skeleton(info.input_skeleton))
+    if info.normalization == "person":
+        return PersonEncoder(keypoints, change, camera, camera_known, plan)
+    with_confidence = make_config(info.architecture, info.config).features_in == 3
+    return ImageEncoder(keypoints, change, plan, with_confidence)
+
+
 class PersonEncoder(Encoder):
     """Person-centred input; see lift3d.lifting.normalization."""
 
@@ -83,6 +107,10 @@ class PersonEncoder(Encoder):
         self, keypoints: Keypoints2D, change: Conversion, camera: Camera, camera_known: bool, plan: RatePlan
     ) -> None:
         super().__init__(keypoints, change, plan)
+        if change.target is not LIFTER23:
+            raise SkeletonError(
+                f"person-centred input is of the layout {LIFTER23.name!r}; this checkpoint says {change.target.name!r}"
+            )
         self.camera = camera
         self.camera_known = torch.tensor(camera_known)
         self.view = self._measure()
@@ -134,10 +162,13 @@ class PersonEncoder(Encoder):
 class ImageEncoder(Encoder):
     """VideoPose3D's input: pixels over half the image's width, the image's centre at 0, all joints known.
 
-    Missing keypoints are interpolated over time, since these networks know no missing joints.
+    Missing keypoints are interpolated over time, since these networks know no missing joints. Networks of three
+    numbers a joint are given the confidence as well, 0 where it is interpolated.
     """
 
-    def __init__(self, keypoints: Keypoints2D, change: Conversion, plan: RatePlan) -> None:
+    def __init__(
+        self, keypoints: Keypoints2D, change: Conversion, plan: RatePlan, with_confidence: bool = False
+    ) -> None:
         super().__init__(keypoints, change, plan)
         if keypoints.image_size is None:
             raise SkeletonError("this checkpoint needs the size of the images: give image_size (--image-size WxH)")
@@ -157,6 +188,9 @@ class ImageEncoder(Encoder):
                     )
         width, height = keypoints.image_size
         self.input = xy / np.float32(width / 2) - np.array([1, height / width], np.float32)
+        if with_confidence:
+            confidence = change.apply_confidence(keypoints.confidence)
+            self.input = np.concatenate([self.input, confidence[..., None]], axis=-1)
 
     def encode(self, first: int, last: int) -> Tensor:
         index = self._frames(first, last)
@@ -166,7 +200,9 @@ class ImageEncoder(Encoder):
         return torch.from_numpy(np.moveaxis(values[index - low * insert], 2, 0).copy())
 
     def mirror(self, inputs: Tensor) -> Tensor:
-        return inputs[:, :, list(self.change.target.mirror_order)] * torch.tensor([-1.0, 1.0])
+        mirrored = inputs[:, :, list(self.change.target.mirror_order)]
+        mirrored[..., 0] *= -1
+        return mirrored
 
     def to_camera_axes(self, poses: Tensor, first: int) -> Tensor:
         return poses

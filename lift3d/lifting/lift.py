@@ -11,23 +11,21 @@ import torch
 
 from lift3d.errors import Lift3DError, ShapeError
 from lift3d.geometry.cameras import Camera
-from lift3d.lifting.encoding import Encoder, ImageEncoder, PersonEncoder
+from lift3d.lifting.encoding import make_encoder
 from lift3d.lifting.normalization import REFERENCE_HEIGHT
-from lift3d.lifting.placement import USUAL_FPS, Placement, with_margins
-from lift3d.lifting.rate import RatePlan, blend_phases, plan_rate
+from lift3d.lifting.placement import USUAL_FPS, Placement
+from lift3d.lifting.rate import plan_rate
 from lift3d.lifting.refinement import allow_for_refinement
 from lift3d.lifting.relative import RelativeLifter
 from lift3d.models.checkpoint import CheckpointInfo, load_checkpoint
 from lift3d.models.inference import make_predictor
 from lift3d.poses import Keypoints2D, Poses3D, add_step
-from lift3d.skeletons import conversion, get_skeleton
+from lift3d.skeletons import Skeleton, get_skeleton
 
 # Frames of the clip that are lifted at a time: bounds memory, changes no result.
 CHUNK_FRAMES = 4096
 # A person who is not seen for longer than this, in seconds, has no pose: the network would only be guessing.
 LONGEST_GAP = 0.5
-
-Progress = Callable[[int, int], None]
 
 
 def lift(
@@ -35,7 +33,7 @@ def lift(
     checkpoint: str | PathLike[str] = "default",
     camera: Camera | None = None,
     height: float | None = None,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Poses3D:
     """Lift 2D keypoints of one camera to 3D.
 
@@ -68,28 +66,12 @@ def lift(
     camera, camera_note = (camera, f"camera {camera.name!r} as given") if camera else _assume_camera(keypoints)
     output = get_skeleton(info.output_skeleton)
     plan = plan_rate(keypoints.fps, info.fps)
-    encoder = _make_encoder(keypoints, info, camera, camera_known, plan)
+    encoder = make_encoder(keypoints, info, camera, camera_known, plan)
     scale, scale_note = _scale(info, height)
 
     temperature = torch.tensor(info.sigma.get("temperature", (1.0, 1.0, 1.0)))
     lifter = RelativeLifter(make_predictor(network), encoder, output, temperature)
-    shape = (keypoints.frames, keypoints.people, len(output), 3)
-    xyz = np.empty(shape, np.float32)
-    covariance = np.empty((*shape, 3), np.float32) if network.config.sigma else None
-    for start in range(0, keypoints.frames, CHUNK_FRAMES):
-        stop = min(start + CHUNK_FRAMES, keypoints.frames)
-        xyz[start:stop], spread = lifter.poses(start, stop)
-        if covariance is not None:
-            covariance[start:stop] = spread
-        if progress is not None:
-            progress(stop, keypoints.frames)
-    absent = ~_present(keypoints)
-    for values in (xyz,) if covariance is None else (xyz, covariance):
-        values[absent] = np.nan
-        if plan.phases == 1:
-            continue
-        for chunk, lead, around in with_margins(values, plan.phases - 1, CHUNK_FRAMES):
-            values[chunk] = blend_phases(around, plan.phases)[lead : lead + chunk.stop - chunk.start]
+    xyz, covariance = lifter.whole_clip(_present(keypoints), CHUNK_FRAMES, progress)
     place = Placement(keypoints, camera, output, CHUNK_FRAMES)
     place.move_to_camera(xyz)
     # Whatever the scale, the pose projects onto the same 2D.
@@ -103,7 +85,10 @@ def lift(
         sigma = np.sqrt(np.trace(covariance, axis1=-2, axis2=-1) / 3)
     provenance = keypoints.provenance
     rate_note = plan.describe(keypoints.fps, info.fps)
-    for note in (encoder.change.describe(), rate_note, camera_note, scale_note):
+    notes = [encoder.change.describe(), rate_note, camera_note, scale_note]
+    if sigma is not None:
+        notes.append(_sigma_note(info, output))
+    for note in notes:
         provenance = add_step(provenance, note)
     return Poses3D(
         xyz,
@@ -150,16 +135,6 @@ def _assume_camera(keypoints: Keypoints2D) -> tuple[Camera, str]:
     )
 
 
-def _make_encoder(
-    keypoints: Keypoints2D, info: CheckpointInfo, camera: Camera, camera_known: bool, plan: RatePlan
-) -> Encoder:
-    target = get_skeleton(info.input_skeleton)
-    change = conversion(keypoints.skeleton, target)
-    if info.normalization == "image":
-        return ImageEncoder(keypoints, change, plan)
-    return PersonEncoder(keypoints, change, camera, camera_known, plan)
-
-
 def _scale(info: CheckpointInfo, height: float | None) -> tuple[float, str]:
     trained = info.height if info.height is not None else REFERENCE_HEIGHT
     if height is not None:
@@ -167,6 +142,14 @@ def _scale(info: CheckpointInfo, height: float | None) -> tuple[float, str]:
     if info.height is not None:
         return 1.0, f"stature unknown: scaled to {trained:.2f} m"
     return 1.0, "stature unknown: scale as the checkpoint was trained"
+
+
+def _sigma_note(info: CheckpointInfo, output: Skeleton) -> str:
+    note = f"error bars are of joints relative to the {output.joints[0]}, for the stature above"
+    if not info.sigma:
+        return f"{note}; the checkpoint's were not calibrated"
+    multiple = info.sigma.get("interval_95")
+    return note if multiple is None else f"{note}; {multiple:.1f} sigma hold 95 % of the errors"
 
 
 def _present(keypoints: Keypoints2D) -> np.ndarray:
@@ -180,7 +163,7 @@ def _present(keypoints: Keypoints2D) -> np.ndarray:
 
 
 def describe(poses: Poses3D) -> dict[str, Any]:
-    """Summary of a lifted clip for people and machines: frames, people, depth range, reprojection error, notes."""
+    """Summary of a lifted clip for people and machines: frames, people, depth, reprojection error, sigma, notes."""
     error = poses.reprojection_error
     seen = np.isfinite(poses.xyz[..., 0, :]).all(-1)
     depth = poses.xyz[..., 0, 2][seen]
@@ -193,6 +176,10 @@ def describe(poses: Poses3D) -> dict[str, Any]:
         "depth_metres": [round(float(depth.min()), 3), round(float(depth.max()), 3)] if depth.size else None,
         "reprojection_error_pixels": (
             None if error is None or np.isnan(error).all() else round(float(np.nanmedian(error)), 2)
+        ),
+        # The root's is 0 by definition.
+        "median_sigma_metres": (
+            round(float(np.nanmedian(poses.sigma[:, :, 1:])), 4) if poses.sigma is not None and seen.any() else None
         ),
         "notes": poses.provenance.get("steps", []),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,27 @@ import torch
 from torch import Tensor
 
 from lift3d.lifting.encoding import Encoder
+from lift3d.lifting.placement import with_margins
+from lift3d.lifting.rate import blend_phases
 from lift3d.models.inference import Predictor
+from lift3d.models.network import Lifted
 from lift3d.skeletons import Skeleton
+
+
+def mean_with_mirrored(lifted: Lifted, output: Skeleton) -> Lifted:
+    """The mean of poses and of the mirrored person's poses turned back; of sigma, the root of the mean variance.
+
+    Args:
+        lifted: (2 batch, ...) the poses, then, in the same order, those of the mirrored people.
+        output: the layout of the poses.
+    """
+    order = list(output.mirror_order)
+    straight, mirrored = lifted.joints.chunk(2)
+    joints = (straight + mirrored[..., order, :] * straight.new_tensor([-1.0, 1.0, 1.0])) / 2
+    if lifted.sigma is None:
+        return Lifted(joints)
+    straight, mirrored = lifted.sigma.square().chunk(2)
+    return Lifted(joints, ((straight + mirrored[..., order, :]) / 2).sqrt())
 
 
 @dataclass(frozen=True)
@@ -32,6 +52,37 @@ class RelativeLifter:
     output: Skeleton
     temperature: Tensor
 
+    def whole_clip(
+        self, present: np.ndarray, size: int, progress: Callable[[int, int], None] | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """The poses of all frames, and their covariance, as ``poses`` gives them.
+
+        Args:
+            present: (frames, people) bool; the others have no pose: NaN.
+            size: frames lifted at a time.
+            progress: called with (frames done, frames in all).
+        """
+        frames, people = present.shape
+        xyz = np.empty((frames, people, len(self.output), 3), np.float32)
+        covariance: np.ndarray | None = None
+        for start in range(0, frames, size):
+            chunk = slice(start, min(start + size, frames))
+            xyz[chunk], spread = self.poses(chunk.start, chunk.stop)
+            if spread is not None:
+                covariance = np.empty((*xyz.shape, 3), np.float32) if covariance is None else covariance
+                covariance[chunk] = spread
+            if progress is not None:
+                progress(chunk.stop, frames)
+        phases = self.encoder.plan.phases
+        for values in (xyz, covariance):
+            if values is None:
+                continue
+            values[~present] = np.nan
+            if phases > 1:
+                for chunk, lead, around in with_margins(values, phases - 1, size):
+                    values[chunk] = blend_phases(around, phases)[lead : lead + chunk.stop - chunk.start]
+        return xyz, covariance
+
     def poses(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Clip frames ``start`` to ``stop``.
 
@@ -45,13 +96,8 @@ class RelativeLifter:
         inputs = encoder.encode(first - self.predictor.past, last + 1 + self.predictor.future)
         people = inputs.shape[0]
         flat = inputs.flatten(0, 1)
-        joints, sigma = self.predictor(torch.cat([flat, encoder.mirror(flat)]), first, encoder.end)
-
-        def mean(values: Tensor, turn: Tensor) -> Tensor:
-            """The mean of (2 people phases, frames, joints, 3) and its mirror image: (people, phases, ...)."""
-            straight, mirrored = values.chunk(2)
-            mirrored = mirrored[:, :, list(self.output.mirror_order)] * turn
-            return ((straight + mirrored) / 2).unflatten(0, (people, plan.phases))
+        both = self.predictor(torch.cat([flat, encoder.mirror(flat)]), first, encoder.end)
+        joints, sigma = mean_with_mirrored(both, self.output)
 
         def timeline(values: Tensor) -> np.ndarray:
             """Interleaves the phases again, and keeps the frames of the clip."""
@@ -59,10 +105,10 @@ class RelativeLifter:
             offset = start * plan.insert - first * plan.phases
             return np.asarray(frames[offset : offset + (stop - start - 1) * plan.insert + 1 : plan.insert])
 
-        relative = mean(joints, torch.tensor([-1.0, 1.0, 1.0]))
-        poses = timeline(encoder.to_camera_axes(relative - relative[..., :1, :], first))
+        relative = (joints - joints[:, :, :1]).unflatten(0, (people, plan.phases))
+        poses = timeline(encoder.to_camera_axes(relative, first))
         if sigma is None:
             return poses, None
-        variance = mean(sigma.square(), torch.ones(3)) * self.temperature.square()
+        variance = (sigma * self.temperature).square().unflatten(0, (people, plan.phases))
         variance[..., 0, :] = 0
         return poses, timeline(encoder.covariance_to_camera_axes(variance, first))

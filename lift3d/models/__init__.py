@@ -1,6 +1,13 @@
 """Lifting networks, one folder each, found by name; and their checkpoints."""
 
-from lift3d.models.checkpoint import CheckpointInfo, checkpoint_info, list_checkpoints, load_checkpoint, save_checkpoint
+from lift3d.models.checkpoint import (
+    CheckpointInfo,
+    checkpoint_info,
+    list_checkpoints,
+    load_checkpoint,
+    require_layout,
+    save_checkpoint,
+)
 from lift3d.models.videopose3d import convert_videopose3d
 
 __all__ = [
@@ -9,5 +16,6 @@ __all__ = [
     "convert_videopose3d",
     "list_checkpoints",
     "load_checkpoint",
+    "require_layout",
     "save_checkpoint",
 ]

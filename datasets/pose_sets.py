@@ -90,6 +90,7 @@ class PoseSet:
         self.path, self.info, self.recordings, self.views = path, info, recordings, views
         self.skeleton_3d, self.skeleton_2d = get_skeleton(info.skeleton_3d), get_skeleton(info.skeleton_2d)
         self._file, self._closing = file, closing
+        self._arrays: dict[str, h5py.Dataset] = {}
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -182,7 +183,9 @@ class PoseSet:
     def rows(self, name: str, first: int, stop: int) -> np.ndarray:
         """Rows first to stop - 1 of one of the large arrays. Raises FileFormatError if the file is damaged there."""
         with hdf5_errors(self.path, f"{name} is damaged; prepare the set again"):
-            return np.asarray(self._file[name][first : max(first, stop)])
+            if name not in self._arrays:
+                self._arrays[name] = self._file[name]
+            return np.asarray(self._arrays[name][first : max(first, stop)])
 
     def close(self) -> None:
         """Close the file, for all selections of it."""

@@ -21,7 +21,7 @@ FRAME = 12 * 2 * 17  # bytes of a frame of a view, 2D and 3D
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sets") / "set.h5"
-    write_pose_set(path, INFO, recordings((40, 7, 61, 1, 130)))
+    write_pose_set(path, INFO, recordings((40, 7, 61, 1, 90)))
     return path
 
 
@@ -64,7 +64,7 @@ def same(one: RawWindows, other: RawWindows) -> bool:
     return all(torch.equal(torch.nan_to_num(getattr(one, n)), torch.nan_to_num(getattr(other, n))) for n in names)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     past=st.integers(0, 12),
     future=st.integers(0, 12),
@@ -86,12 +86,11 @@ def test_windows_are_those_of_a_plain_loop(
         assert [len(one.index) for one in batches[:-1]] == [batch] * (len(batches) - 1)
         assert torch.cat([one.index for one in batches]).sort().values.tolist() == list(range(len(expected)))
         for one in batches:
-            for k, index in enumerate(one.index.tolist()):
-                wanted = expected[index]
-                np.testing.assert_array_equal(one.xy[k], wanted["xy"].astype(np.float32))
-                np.testing.assert_array_equal(one.confidence[k], wanted["confidence"])
-                np.testing.assert_allclose(one.xyz[k], wanted["xyz"], atol=2e-6)
-                np.testing.assert_allclose(one.camera.focal[k], wanted["focal"])
+            wanted = {name: np.stack([expected[k][name] for k in one.index.tolist()]) for name in expected[0]}
+            np.testing.assert_array_equal(one.xy, wanted["xy"].astype(np.float32))
+            np.testing.assert_array_equal(one.confidence, wanted["confidence"])
+            np.testing.assert_allclose(one.xyz, wanted["xyz"], atol=2e-6)
+            np.testing.assert_allclose(one.camera.focal, wanted["focal"])
 
 
 @pytest.mark.parametrize("pool", [FRAME * 150, 1 << 30])
@@ -134,6 +133,39 @@ def test_a_batch_depends_on_seed_and_step_alone(sample: Path, pool: int) -> None
         order = torch.cat([one.index for one in batches])
         assert not torch.equal(order[: straight.windows], order[straight.windows : 2 * straight.windows])
         assert not torch.equal(reader(4).read(0, 16).index, batches[0].index)
+
+
+@pytest.mark.parametrize("pool", [FRAME * 150, 1 << 30])
+def test_windows_by_their_numbers(sample: Path, pool: int) -> None:
+    with open_pose_set(sample) as pose_set:
+        reader = WindowReader(pose_set, 3, 6, 4, keep_every=2, pool_bytes=pool)
+        asked = torch.tensor([7, 0, reader.windows - 1, 7, 31])
+        before = reader.read_windows(asked)  # before anything else was read
+        assert before.index.tolist() == asked.tolist()
+        batch = reader.read(2, 16)
+        assert same(reader.read_windows(batch.index), batch)
+        assert same(reader.read_windows(asked), before)
+        assert same(reader.read(2, 16), batch)
+        assert torch.equal(reader.read_windows(batch.index).up, batch.up)
+        for wrong in ([], [-1], [reader.windows]):
+            with pytest.raises(ShapeError):
+                reader.read_windows(torch.tensor(wrong, dtype=torch.int64))
+
+
+def test_up_is_the_vertical_of_the_camera(sample: Path, tmp_path: Path) -> None:
+    with open_pose_set(sample) as pose_set:
+        windows = WindowReader(pose_set, 0, 0, 1).read(0, 30)
+        # The cameras of the sample stand level.
+        np.testing.assert_allclose(windows.up, np.tile([0, -1, 0], (30, 1)), atol=1e-6)
+    one = recording("S1/Walking 1", 8, 1)
+    tilted = camera(0, R=np.eye(3), t=np.zeros(3))
+    for space, expected in (("world", [0, 0, 1]), ("camera", [0, -1, 0])):
+        path = tmp_path / f"{space}.h5"
+        write_pose_set(
+            path, replace(INFO, space=space), [replace(one, views=(view(one.xyz + np.array([0, 0, 4]), tilted),))]
+        )
+        with open_pose_set(path) as pose_set:
+            assert WindowReader(pose_set, 0, 0, 1).read(0, 1).up.tolist() == [expected]
 
 
 def test_blocks_are_mixed(sample: Path, tmp_path: Path) -> None:

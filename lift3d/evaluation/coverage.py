@@ -61,6 +61,11 @@ class Coverage:
         """Expected calibration error: mean distance of measured and nominal coverage over the levels, points."""
         return float(np.mean(np.abs(np.subtract(self.pooled, NOMINAL))))
 
+    @property
+    def deviation(self) -> float:
+        """How far the measured coverage of the 68 and 95 % intervals is off at most, points, over all coordinates."""
+        return max(abs(self.pooled[k] - NOMINAL[k]) for k, level in enumerate(LEVELS) if level in (68, 95))
+
     def rows(self) -> dict[str, tuple[float, ...]]:
         """What there is to show, name by name."""
         rows = {"all": self.pooled}
@@ -86,6 +91,7 @@ class Coverage:
             "rms_error_mm": dict(zip(AXES, self.error, strict=True)),
             "spearman": self.spearman,
             "expected_calibration_error_points": self.calibration_error,
+            "deviation_of_68_and_95_points": self.deviation,
             "calibration": self.calibration.to_dict(),
             "fitted_on": self.how,
         }
@@ -100,7 +106,8 @@ class Coverage:
                 *markdown_table(head, [(name, *(f"{v:.1f}" for v in values)) for name, values in self.rows().items()]),
                 "",
                 f"- calibration: {self.how}; temperature {temperature}; 95 % within {multiples[95]:.2f} sigma",
-                f"- expected calibration error {self.calibration_error:.1f} points over {self.coordinates} coordinates",
+                f"- 68 and 95 % intervals off by {self.deviation:.1f} points at most; expected calibration error "
+                f"{self.calibration_error:.1f} points over {self.coordinates} coordinates",
                 f"- mean sigma {', '.join(f'{a} {s:.1f}' for a, s in zip(AXES, self.sigma, strict=True))} mm; "
                 f"root mean square error {', '.join(f'{a} {e:.1f}' for a, e in zip(AXES, self.error, strict=True))} mm",
                 f"- rank correlation (Spearman) of sigma and error {self.spearman:.2f}",

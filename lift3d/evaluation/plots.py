@@ -43,7 +43,7 @@ def draw_actions(report: DataSetReport) -> Figure:
     return _bars(
         bars,
         f"Errors by action on {report.data_set.name}",
-        f"mean of actions: MPJPE {mean.mpjpe:.1f} mm, P-MPJPE {mean.p_mpjpe:.1f} mm · rules: {report.rules.title}",
+        f"mean of actions: MPJPE {mean.mpjpe:.1f} mm, P-MPJPE {mean.p_mpjpe:.1f} mm · rules: {report.rules.name}",
         (mean.mpjpe, mean.p_mpjpe),
     )
 
@@ -75,15 +75,15 @@ def _bars(bars: dict[str, tuple[float, float]], title: str, subtitle: str, means
         axes.barh(places, values, height=thickness, color=colour, label=label)
     for place, name in zip(places, names, strict=True):
         axes.annotate(
-            f"{bars[name][0]:.1f}", (bars[name][0], place), (4, 0), textcoords="offset points", va="center",
-            fontsize=9, color=INK,
+            f"{bars[name][0]:.1f}", (max(bars[name]), place), (4, 0), textcoords="offset points", va="center",
+            fontsize=9, color=INK, zorder=4, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
         )  # fmt: skip
     for mean, colour in zip(means, (MPJPE, P_MPJPE), strict=True):
         if np.isfinite(mean):
             axes.axvline(mean, color=shade(colour, -0.25), linewidth=1.2, linestyle=(0, (4, 3)), zorder=3)
     axes.set_yticks(places, names, parse_math=False)
     axes.set_ylim(-0.6, max(len(names), 1) - 0.4)
-    axes.set_xlim(0, 1.1 * max([1e-6, *(bars[name][0] for name in names)]))
+    axes.set_xlim(0, 1.1 * max([1e-6, *(max(bars[name]) for name in names)]))
     axes.set_xlabel("mm (dashed: the mean)", fontsize=10, color=FAINT)
     _quiet(axes, "x")
     axes.tick_params(axis="y", labelsize=10, colors=INK)

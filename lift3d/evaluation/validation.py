@@ -54,14 +54,19 @@ def lifted_batches(network: Lifter, source: BatchSource, steps: range) -> Iterat
     device = next(network.parameters()).device
     for step in steps:
         batch = source.batch(step).to(device)
-        training = network.training
-        network.eval()
-        try:
-            with torch.no_grad():
-                lifted = network(batch.inputs)
-        finally:
-            network.train(training)
-        yield batch, lifted
+        yield batch, lift_windows(network, batch.inputs)
+
+
+def lift_windows(network: Lifter, inputs: Tensor) -> Lifted:
+    """What a network makes of windows, in evaluation mode and without gradients; it keeps the mode that it had."""
+    training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            lifted: Lifted = network(inputs)
+            return lifted
+    finally:
+        network.train(training)
 
 
 def _measure(batch: Batch, lifted: Lifted) -> dict[str, Tensor]:

@@ -1,0 +1,167 @@
+"""``lift3d evaluate CHECKPOINT --dataset SET``: a small network with sigma on a small set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from flat_people import recording, write_set
+from typer.testing import CliRunner, Result
+
+from lift3d.cli.main import app
+from lift3d.models.checkpoint import CheckpointInfo, checkpoint_info, load_checkpoint, save_checkpoint
+from lift3d.models.factory import make_network
+
+
+def lift3d(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def data_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    clips = [
+        recording(f"{subject}/{take}", 60, k) for k, subject in enumerate(("S9", "S11")) for take in ("Walk", "Sit 1")
+    ]
+    return write_set(tmp_path_factory.mktemp("set") / "people.h5", clips, exclusions=("S11 'Jump' is left out",))
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights with sigma: wrong, but always in the same way."""
+    torch.manual_seed(0)
+    config = {"filter_widths": [3, 3], "channels": 16, "sigma": True}
+    network = make_network("temporal_convolution", config)
+    path = tmp_path_factory.mktemp("checkpoint") / "small.safetensors"
+    info = CheckpointInfo("temporal_convolution", config, "h36m17", "h36m17", "image", 50.0, card={"title": "small"})
+    save_checkpoint(network.eval(), info, path)
+    return path
+
+
+def test_a_folder_with_numbers_words_and_pictures(checkpoint: Path, data_set: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    result = lift3d("evaluate", checkpoint, "--dataset", data_set, "-o", folder, "--json")
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert summary == json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert set(summary["actions"]) == {"Walk", "Sit"}
+    assert summary["frames"] == 240
+    assert summary["coverage"]["fitted_on"] == "none: sigma as the network gives it"
+    pictures = sorted(path.name for path in folder.glob("*.png"))
+    assert pictures == ["actions.png", "coverage.png", "joints.png", *(f"worst_{k}.png" for k in (1, 2, 3, 4))]
+    assert all((folder / name).read_bytes()[:4] == b"\x89PNG" for name in pictures)
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    for words in ("mean of actions", "S11 'Jump'", "flip augmentation on", "small", "ground truth", "95 %"):
+        assert words in text
+    kept = (folder / "report.md").stat().st_mtime_ns
+    again = lift3d("evaluate", checkpoint, "--dataset", data_set, "-o", folder)
+    assert again.exit_code == 2
+    assert "--overwrite" in again.stderr
+    assert (folder / "report.md").stat().st_mtime_ns == kept
+    assert (
+        lift3d("evaluate", checkpoint, "--dataset", data_set, "-o", folder / "report.md", "--overwrite").exit_code == 0
+    )
+    assert (folder / "report.md").stat().st_mtime_ns > kept
+
+
+def test_one_file_and_a_selection(checkpoint: Path, data_set: Path, tmp_path: Path) -> None:
+    output = tmp_path / "report.json"
+    options = ("--subjects", "S9", "--actions", "Walk", "--no-flip", "--scale", "best", "--rules", "videopose3d")
+    result = lift3d("evaluate", checkpoint, "--dataset", data_set, *options, "-o", output)
+    assert result.exit_code == 0, result.output
+    values = json.loads(output.read_text(encoding="utf-8"))
+    assert (values["frames"], values["subjects"], values["flip"]) == (60, ["S9"], False)
+    assert (values["scale"]["name"], values["rules"]["name"]) == ("best", "videopose3d")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_calibration_of_sigma(checkpoint: Path, data_set: Path, tmp_path: Path) -> None:
+    calibrated = tmp_path / "calibrated.safetensors"
+    result = lift3d("evaluate", checkpoint, "--dataset", data_set, "--calibrate-sigma", calibrated, "--json")
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert summary["calibrated_coverage"]["fitted_on"].startswith("each person by the fit on the others (2 people")
+    info = checkpoint_info(calibrated)
+    assert info.card["sigma calibrated on"] == ["S9", "S11"]
+    assert info.sigma["interval_68"] == 1.0
+    assert info.sigma["temperature"] == summary["calibrated_coverage"]["calibration"]["temperature"]
+    old, new = (load_checkpoint(path)[0].state_dict() for path in (checkpoint, calibrated))
+    assert all(torch.equal(old[name], new[name]) for name in old)
+    # On the people that it was fitted on, the new error bars hold what they say.
+    again = json.loads(lift3d("evaluate", calibrated, "--dataset", data_set, "--json").stdout)["coverage"]
+    assert again["fitted_on"] == "that of the checkpoint"
+    assert list(again["pooled"].values()) == pytest.approx(list(again["nominal"].values()), abs=0.5)
+    before = json.loads(lift3d("evaluate", checkpoint, "--dataset", data_set, "--json").stdout)["coverage"]
+    assert before["expected_calibration_error_points"] > 5
+    assert lift3d("evaluate", checkpoint, "--dataset", data_set, "--calibrate-sigma", calibrated).exit_code == 2
+    one = lift3d(
+        "evaluate",
+        checkpoint,
+        "--dataset",
+        data_set,
+        "--subjects",
+        "S9",
+        "--calibrate-sigma",
+        tmp_path / "one.safetensors",
+    )
+    assert "nothing is held out" in one.stdout
+
+
+def test_the_weights_that_ship_placed_in_space(data_set: Path) -> None:
+    arguments = ("evaluate", "default", "--dataset", data_set, "--subjects", "S9", "--actions", "Walk", "--json")
+    placed = lift3d(*arguments, "--placed")
+    assert placed.exit_code == 0, placed.output
+    values, own = json.loads(placed.stdout), json.loads(lift3d(*arguments).stdout)
+    # Figures without depth are 4 m away: the root is found to within a few decimetres, whatever the pose.
+    assert 0 < values["mean_of_frames"]["root"] < 800
+    assert own["mean_of_frames"]["root"] is None
+    assert values["placed"]
+    assert values["coverage"] is None
+    assert 0 < own["mean_of_frames"]["p_mpjpe"] < 250
+    # The true stature scales the poses, and with them their distance.
+    tall = json.loads(lift3d(*arguments, "--placed", "--scale", "height").stdout)["mean_of_frames"]
+    ratio = tall["p_mpjpe"] / values["mean_of_frames"]["p_mpjpe"]
+    assert ratio == pytest.approx(1, abs=1e-3)  # alignment removes scale
+    assert not np.isclose(tall["mpjpe"], values["mean_of_frames"]["mpjpe"], rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--dataset", "SET", "TRUTH"), "give two files"),
+        ((), "give two files"),
+        (("TRUTH", "--rules", "plain"), "go with --dataset"),
+        (("--dataset", "SET", "--camera", "rig.toml:a"), "brings its cameras"),
+        (("--dataset", "SET", "--placed", "--calibrate-sigma", "x.safetensors"), "leave out --placed"),
+        (("--dataset", "SET", "--subjects", "S1"), "no subject S1"),
+        (("--dataset", "SET", "--rules", "motionbert"), "human36m"),
+        (("--dataset", "SET", "--scale", "height"), "known stature"),
+        (("--dataset", "SET", "-o", "report.docx"), "a folder"),
+        (("--dataset", "SET", "--calibrate-sigma", "out.bin"), ".safetensors"),
+        (("--dataset", "missing.h5"), "missing.h5"),
+    ],
+)
+def test_usage(
+    checkpoint: Path,
+    data_set: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = {"SET": str(data_set), "TRUTH": "truth.h5"}
+    result = lift3d("evaluate", checkpoint, *(names.get(option, option) for option in options))
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_that_is_none(data_set: Path, tmp_path: Path) -> None:
+    (tmp_path / "noise.safetensors").write_bytes(b"noise")
+    for name in (tmp_path / "noise.safetensors", tmp_path / "absent.safetensors"):
+        result = lift3d("evaluate", name, "--dataset", data_set)
+        assert result.exit_code == 2
+        assert name.name in result.stderr

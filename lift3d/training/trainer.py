@@ -20,6 +20,7 @@ from lift3d.training.curves import Curves
 from lift3d.training.ema import WeightAverage
 from lift3d.training.figures import StepFigures
 from lift3d.training.interruption import catch_interruption
+from lift3d.training.muon import Muon
 from lift3d.training.objective import Objective
 from lift3d.training.run_folder import RunFolder
 from lift3d.training.schedules import learning_rate, norm_momentum
@@ -113,10 +114,14 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(f"saved at step {step}")
 
 
-def make_optimizer(config: OptimizerConfig, parameters: list[nn.Parameter], fused: bool) -> torch.optim.Optimizer:
-    """Adam or AdamW over all weights."""
+def make_optimizer(config: OptimizerConfig, networks: list[nn.Module], fused: bool) -> torch.optim.Optimizer:
+    """The optimizer of all weights of some networks."""
+    rate, decay = config.learning_rate, config.weight_decay
+    if config.name == "muon":
+        return Muon(networks, rate, decay, fused)
     kind = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
-    return kind(parameters, config.learning_rate, weight_decay=config.weight_decay, amsgrad=config.amsgrad, fused=fused)
+    parameters = [parameter for network in networks for parameter in network.parameters()]
+    return kind(parameters, rate, weight_decay=decay, amsgrad=config.amsgrad, fused=fused)
 
 
 def dropout_seed(seed: int, step: int, rank: int) -> int:
@@ -146,11 +151,10 @@ class Trainer:
         self.figures = StepFigures()
         self.average = WeightAverage(self.network, ema) if (ema := self.config.optimizer.ema) else None
         state = folder.load_state()
-        networks = [self.network, *([self.trajectory] if self.trajectory is not None else [])]
-        parameters = [parameter for network in networks for parameter in network.parameters()]
+        networks: list[nn.Module] = [self.network, *([self.trajectory] if self.trajectory is not None else [])]
         scaled = fabric._precision.precision == "16-mixed"
         fused = fabric.device.type in ("cpu", "cuda") and not scaled
-        self._optimizer = make_optimizer(self.config.optimizer, parameters, fused)
+        self._optimizer = make_optimizer(self.config.optimizer, networks, fused)
         self._run_network: Any = fabric.setup_module(self.network)
         self._run_trajectory: Any = None if self.trajectory is None else fabric.setup_module(self.trajectory)
         self._run_optimizer: Any = fabric.setup_optimizers(self._optimizer)
@@ -232,6 +236,10 @@ class Trainer:
         self._run_network.train()
         if self._run_trajectory is not None:
             self._run_trajectory.train()
+        if len(batch.inputs) == 1:
+            # The last window of an epoch by itself may have no variance to divide by.
+            for norm in self._norms:
+                norm.eval()
         loss, figures = self.training.objective(
             self._run_network, batch, self._unlabelled_batch(step), self._run_trajectory
         )
@@ -264,7 +272,11 @@ class Trainer:
         """Tell the source of every process the errors of the windows of all."""
         errors = self.training.objective.window_errors
         if self.fabric.world_size > 1:
-            index, errors = (self.fabric.all_gather(values).flatten() for values in (index, errors))
+            # The parts of an epoch's last batch may differ in size.
+            missing = -(-self.config.batch // self.fabric.world_size) - len(index)
+            index, errors = nn.functional.pad(index, (0, missing), value=-1), nn.functional.pad(errors, (0, missing))
+            index, errors = (self.fabric.all_gather(values).flatten() for values in (index, errors))  # type: ignore[union-attr]
+            index, errors = index[index >= 0], errors[index >= 0]
         source.observe(index.cpu(), errors.cpu())
 
     @property

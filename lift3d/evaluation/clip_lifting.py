@@ -14,9 +14,9 @@ from lift3d.errors import SkeletonError
 from lift3d.geometry.cameras import Camera
 from lift3d.lifting.encoding import Encoder, ImageEncoder, PersonEncoder
 from lift3d.lifting.rate import blend_phases, plan_rate
+from lift3d.lifting.relative import mean_with_mirrored
 from lift3d.models.checkpoint import CheckpointInfo, load_checkpoint
 from lift3d.models.inference import make_predictor
-from lift3d.models.network import Lifted
 from lift3d.poses import Keypoints2D
 from lift3d.skeletons import Conversion, Skeleton, conversion, get_skeleton
 
@@ -30,9 +30,8 @@ class LiftedClip:
 
     Attributes:
         joints: (frames, joints, 3) metres, camera axes, relative to whatever the network's poses are relative to.
-        sigma: (frames, joints, 3) standard deviation along each of the network's own axes, metres, as the network
-            gives it; None if it has none.
-        axes: (frames, 3, 3) rotation from camera axes to the network's.
+        sigma: (frames, joints, 3) standard deviation along each of ``axes``, metres; None if the network has none.
+        axes: (frames, 3, 3) rotation from camera axes to those of sigma: the network's own.
     """
 
     joints: np.ndarray
@@ -90,11 +89,11 @@ class ClipLifter:
         plan = encoder.plan
         first, last = start * plan.insert // plan.phases, (stop - 1) * plan.insert // plan.phases
         inputs = encoder.encode(first - self._predictor.past, last + 1 + self._predictor.future)[0]
-        lifted = self._predictor(inputs, first, encoder.end)
         if self.flip:
-            lifted = mean_with_mirrored(
-                lifted, self._predictor(encoder.mirror(inputs), first, encoder.end), self.output
-            )
+            both = self._predictor(torch.cat([inputs, encoder.mirror(inputs)]), first, encoder.end)
+            lifted = mean_with_mirrored(both, self.output)
+        else:
+            lifted = self._predictor(inputs, first, encoder.end)
 
         def timeline(values: Tensor) -> np.ndarray:
             """(phases, frames, ...) interleaved, and the frames of the clip of them."""
@@ -108,16 +107,6 @@ class ClipLifter:
         joints = encoder.to_camera_axes(lifted.joints[None], first)[0]
         variance = None if lifted.sigma is None else timeline(lifted.sigma.square())
         return timeline(joints), variance, timeline(axes)
-
-
-def mean_with_mirrored(straight: Lifted, mirrored: Lifted, output: Skeleton) -> Lifted:
-    """The mean of poses and of those of the mirrored person turned back; of sigma, the root of the mean variance."""
-    order = list(output.mirror_order)
-    turned = mirrored.joints[..., order, :] * straight.joints.new_tensor([-1.0, 1.0, 1.0])
-    sigma = None
-    if straight.sigma is not None and mirrored.sigma is not None:
-        sigma = ((straight.sigma.square() + mirrored.sigma[..., order, :].square()) / 2).sqrt()
-    return Lifted((straight.joints + turned) / 2, sigma)
 
 
 def clip_keypoints(clip: Clip, skeleton: Skeleton) -> Keypoints2D:

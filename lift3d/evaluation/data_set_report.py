@@ -166,7 +166,9 @@ class DataSetReport:
             ),
         ]
         if self.coverage is not None:
-            parts += ["", "## Error bars", "", self.coverage.describe()]
+            axes = "the camera's" if self.placed else "the network's own: across, down and along its view"
+            scale = f"- of errors in the network's metres; scale: {SCALES[self.scale]}; axes {axes}"
+            parts += ["", "## Error bars", "", self.coverage.describe(), scale]
         if self.worst:
             rows = [
                 (f"{c.recording}, {c.camera}", f"{c.mpjpe:.1f}", c.worst_joint, str(c.worst_frame), f"{c.worst:.1f}")

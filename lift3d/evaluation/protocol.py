@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
@@ -108,9 +108,8 @@ class _Run:
         self.excluded: dict[str, int] = {}
         self.left_out: dict[str, str] = {}
         self.worst = WorstClips(WORST_CLIPS, self.joints, (self.compared, self.compared))
-        sigma = lifter.network.config.sigma and not placed
         root_joint = self.joints.index("pelvis") if self.root.name == "pelvis" else None
-        self.sigma = SigmaTally(self.joints, root_joint) if sigma else None
+        self.sigma = SigmaTally(self.joints, root_joint) if lifter.network.config.sigma else None
 
     def evaluate(self, progress: Callable[[int, int], None] | None) -> Evaluation:
         """All clips, one after the other."""
@@ -130,13 +129,14 @@ class _Run:
     def _clip(self, clip: Clip) -> None:
         name = f"{clip.recording.name}, camera {clip.camera.name}"
         try:
-            prediction, root_error, lifted = self._lift(clip)
+            lifted, root_error = self._lift(clip)
         except SkeletonError as error:
             self.left_out[name] = str(error)
             return
         truth = clip.xyz.astype(np.float64)
         true_root = _middle(truth, self.root.truth)
         g = truth[:, self.places[1]] - true_root[:, None]
+        prediction = lifted.joints.astype(np.float64)
         relative = prediction[:, self.places[0]]
         centred = relative - _middle(prediction, self.root.prediction)[:, None]
         factor = scale_factor(self.scale, centred, g, self.compared, self.lifter.info.height)
@@ -147,28 +147,30 @@ class _Run:
         self.missing += [unknown.sum(), (np.isnan(p).any(axis=-1) & ~unknown).sum()]
         place = true_root[:, None]
         self.worst.offer(clip.recording.name, clip.camera.name, clip.recording.fps, errors, p + place, g + place)
-        if self.sigma is not None and lifted is not None and lifted.sigma is not None:
-            # Error bars are of the network's own metres.
+        if self.sigma is not None and lifted.sigma is not None:
+            # In the network's own metres: the scale is no error that it could know of.
             self.sigma.add(
-                np.einsum("fij,fkj->fki", lifted.axes, centred - g),
+                np.einsum("fij,fkj->fki", lifted.axes, centred - g / factor),
                 lifted.sigma[:, self.places[0]],
                 self.lifter.seen(clip)[:, self.places[0]],
                 clip.recording.subject,
             )
 
-    def _lift(self, clip: Clip) -> tuple[np.ndarray, np.ndarray | None, LiftedClip | None]:
-        """Poses (frames, joints, 3) in camera axes; if they are placed, the error of the root in metres, too."""
+    def _lift(self, clip: Clip) -> tuple[LiftedClip, np.ndarray | None]:
+        """The poses of a clip; if they are placed in space, the error of the root in metres, too."""
         if not self.placed:
-            lifted = self.lifter.lift(clip)
-            return lifted.joints.astype(np.float64), None, lifted
+            return self.lifter.lift(clip), None
         height = stature(self.set.skeleton_3d, clip.xyz) if self.scale == "height" else None
-        keypoints = clip_keypoints(clip, self.set.skeleton_2d)
-        poses = lift(keypoints, self.checkpoint, clip_camera(clip), height)
+        poses = lift(clip_keypoints(clip, self.set.skeleton_2d), self.checkpoint, clip_camera(clip), height)
         xyz = poses.xyz[:, 0].astype(np.float64)
         ours, theirs = _middle(xyz, self.root.prediction), _middle(clip.xyz.astype(np.float64), self.root.truth)
-        if height is not None:  # the factor that the comparison multiplies with is in them already
-            xyz = (xyz - ours[:, None]) * (self.lifter.info.height or height) / height
-        return xyz, np.linalg.norm(ours - theirs, axis=-1), None
+        # The comparison scales the poses itself.
+        factor = 1.0 if height is None else height / (self.lifter.info.height or height)
+        sigma = None
+        if poses.covariance is not None:
+            sigma = np.sqrt(np.diagonal(poses.covariance[:, 0], axis1=-2, axis2=-1)) / factor
+        lifted = LiftedClip((xyz - ours[:, None]) / factor, sigma, np.broadcast_to(np.eye(3), (len(xyz), 3, 3)))
+        return lifted, np.linalg.norm(ours - theirs, axis=-1)
 
     def _report(self) -> DataSetReport:
         names = [action or UNNAMED for action in self.set.actions]
@@ -214,10 +216,11 @@ class _Run:
     def _coverage(self) -> Coverage | None:
         if self.sigma is None:
             return None
-        return self.sigma.coverage(
-            SigmaCalibration.from_dict(self.lifter.info.sigma),
-            "that of the checkpoint" if self.lifter.info.sigma else "none: sigma as the network gives it",
-        )
+        calibration = SigmaCalibration.from_dict(self.lifter.info.sigma)
+        if self.placed:  # lift3d.lift has applied the temperature
+            calibration = replace(calibration, temperature=(1.0, 1.0, 1.0))
+        how = "that of the checkpoint" if self.lifter.info.sigma else "none: sigma as the network gives it"
+        return self.sigma.coverage(calibration, how)
 
     def _checkpoint(self) -> dict[str, Any]:
         info, network = self.lifter.info, self.lifter.network

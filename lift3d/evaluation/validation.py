@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -39,22 +39,16 @@ def make_validation(source: BatchSource, batches: int) -> Callable[[Lifter], dic
     def validate(network: Lifter) -> dict[str, float]:
         totals: dict[str, Tensor] = {}
         counts: dict[str, Tensor] = {}
-        for batch, lifted in lifted_batches(network, source, range(batches)):
-            for name, values in _measure(batch, lifted).items():
+        device = next(network.parameters()).device
+        for step in range(batches):
+            batch = source.batch(step).to(device)
+            for name, values in _measure(batch, lift_windows(network, batch.inputs)).items():
                 known = torch.isfinite(values)
                 totals[name] = totals.get(name, 0) + torch.where(known, values, 0).sum(dtype=torch.float64)
                 counts[name] = counts.get(name, 0) + known.sum()
         return {name: float(total / counts[name]) for name, total in totals.items()}
 
     return validate
-
-
-def lifted_batches(network: Lifter, source: BatchSource, steps: range) -> Iterator[tuple[Batch, Lifted]]:
-    """Batches of a source and what the network makes of them, in evaluation mode and without gradients."""
-    device = next(network.parameters()).device
-    for step in steps:
-        batch = source.batch(step).to(device)
-        yield batch, lift_windows(network, batch.inputs)
 
 
 def lift_windows(network: Lifter, inputs: Tensor) -> Lifted:

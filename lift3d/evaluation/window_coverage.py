@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from lift3d.errors import CheckpointError, ShapeError
-from lift3d.evaluation.clip_lifting import mean_with_mirrored
 from lift3d.evaluation.coverage import SigmaTally
-from lift3d.evaluation.validation import lift_windows, lifted_batches
+from lift3d.evaluation.validation import lift_windows
+from lift3d.lifting.relative import mean_with_mirrored
 from lift3d.models.checkpoint import CheckpointInfo
 from lift3d.models.network import Lifter
 from lift3d.skeletons import Skeleton, conversion, get_skeleton
@@ -46,9 +46,14 @@ def count_window_errors(
         raise ShapeError(f"errors are counted on one batch or more, not {batches}")
     layout, output = get_skeleton(info.input_skeleton), get_skeleton(info.output_skeleton)
     tally = SigmaTally(output.joints)
-    for batch, lifted in lifted_batches(network, source, range(batches)):
+    device = next(network.parameters()).device
+    for step in range(batches):
+        batch = source.batch(step).to(device)
         if flip:
-            lifted = mean_with_mirrored(lifted, lift_windows(network, mirror_windows(batch.inputs, layout)), output)
+            both = lift_windows(network, torch.cat([batch.inputs, mirror_windows(batch.inputs, layout)]))
+            lifted = mean_with_mirrored(both, output)
+        else:
+            lifted = lift_windows(network, batch.inputs)
         assert lifted.sigma is not None
         counts = (batch.weight > 0)[..., None]
         errors = torch.where(counts, lifted.joints - batch.target, torch.nan).detach().double().cpu().numpy()

@@ -232,6 +232,15 @@ def test_coverage_of_a_set(monkeypatch: pytest.MonkeyPatch, people: Path) -> Non
     assert widened.axes["y"] == (0, 100, 100, 100, 100)
     assert result.sigma is not None
     assert set(result.sigma.folds) == {"S9", "S11"}
+    # A wrong scale is no error of the pose, once it is known.
+    large = FlatLifter(scale=1.5, sigma=0.01)
+    for scale in ("best", "truth"):
+        scaled = run(monkeypatch, people, large, scale=scale).report.coverage
+        assert scaled is not None
+        assert scaled.pooled == (100,) * 5
+    own = run(monkeypatch, people, large).report.coverage
+    assert own is not None
+    assert own.axes["y"][4] < 30
 
 
 def test_unseen_joints_are_counted_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

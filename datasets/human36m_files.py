@@ -18,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
+from lift3d.datasets.cdf_files import read_variable
 from lift3d.datasets.human36m_layout import JOINTS, take_name
 from lift3d.datasets.matlab_files import read_mat
-from lift3d.errors import FileFormatError, MissingDependencyError
+from lift3d.errors import FileFormatError
 from lift3d.io.hdf5_files import open_hdf5, read_dataset
 
 # Where a subject's takes lie below the subject's folder, and the endings of the files there.
@@ -95,7 +96,8 @@ def read_take(path: Path) -> np.ndarray:
     """
     ending = _ending(path).lower()
     if ending == ".cdf":
-        values, field = _read_cdf(path), "Pose"
+        values, field = read_variable(path, "Pose"), "Pose"
+        values = values[0] if values.ndim == 3 and len(values) == 1 else values
     elif ending == ".cdf.mat":
         values, field = _read_mat(path), "data"
     else:
@@ -107,19 +109,6 @@ def read_take(path: Path) -> np.ndarray:
             path, f"expected (frames, {3 * JOINTS}) numbers, found {values.shape} {values.dtype}", field
         )
     return values.reshape(-1, JOINTS, 3) / 1000.0
-
-
-def _read_cdf(path: Path) -> np.ndarray:
-    try:
-        import cdflib
-    except ImportError as error:
-        raise MissingDependencyError("CDF files need cdflib: pip install 'lift3d[train]'") from error
-    try:
-        values = np.asarray(cdflib.CDF(path).varget("Pose"))
-    except Exception as error:
-        # Damaged files make cdflib raise whatever the bytes lead it to.
-        raise FileFormatError(path, f"not a readable CDF file with the positions ({error})", "Pose") from error
-    return values[0] if values.ndim == 3 and len(values) == 1 else values
 
 
 def _read_mat(path: Path) -> np.ndarray:

@@ -61,36 +61,66 @@ class Views:
         return points[..., :2] / points[..., 2:] * self.assumed_focal[:, None, None, None]
 
 
+@dataclass(frozen=True)
+class Aims:
+    """Cameras that look at people, before it is known how much room the people need.
+
+    Attributes:
+        rotation: (batch, 3, 3) world to camera.
+        ray: (batch, 3) unit direction in camera space towards the person.
+        distance: (batch,) metres along it, at least.
+        assumed_focal, known: as in ``Views``.
+    """
+
+    rotation: Tensor
+    ray: Tensor
+    distance: Tensor
+    assumed_focal: Tensor
+    known: Tensor
+
+    def offset(self, lowest: Tensor, nearest: float = 0.6) -> Tensor:
+        """Where in camera space (batch, 3), metres, to put the points that the cameras are placed around.
+
+        Args:
+            lowest: (batch,) smallest depth of any joint from that point.
+            nearest: least depth of a joint in camera space: where it would be less, the camera stands back.
+        """
+        return self.ray * torch.maximum(self.distance, (nearest - lowest) / self.ray[:, 2])[:, None]
+
+
+# How many normal and uniform numbers a camera takes.
+AIM_NORMAL, AIM_UNIFORM = 3, 5
+
+
+def aim_cameras(variation: CameraVariation, normal: Tensor, uniform: Tensor) -> Aims:
+    """Cameras of normal numbers (batch, AIM_NORMAL) and uniform numbers in 0..1 (batch, AIM_UNIFORM)."""
+    turn = torch.pi / 180
+    tilt, roll, focal = normal.unbind(1)
+    heading, angle, towards, distance, chance = uniform.unbind(1)
+    pitch = (variation.pitch_mean + variation.pitch_deviation * tilt).clamp(*variation.pitch_limits) * turn
+    rotation = _about(2, variation.roll_deviation * turn * roll) @ _about(0, pitch)
+    rotation = rotation @ _LEVEL @ _about(2, 2 * torch.pi * heading)
+    # The person off the optical axis: the camera turns away about an axis in its image plane.
+    about = _about(2, 2 * torch.pi * towards)
+    away = about @ _about(0, variation.off_axis * turn * angle) @ about.mT
+    low, high = (torch.tensor(limit).log() for limit in variation.distance)
+    known = chance < variation.known_probability
+    focal = torch.where(known, 1.0, (variation.focal_deviation * focal).exp())
+    return Aims(away @ rotation, away[:, :, 2], (low + (high - low) * distance).exp(), focal, known)
+
+
 def sample_views(points: Tensor, variation: CameraVariation, generator: torch.Generator, nearest: float = 0.6) -> Views:
     """A camera for each window of world points (batch, frames, joints, 3), metres, Z up.
 
     No joint comes nearer to the camera than ``nearest`` metres: where the motion would, the camera stands back.
     """
     batch = points.shape[0]
-
-    def normal(mean: float, deviation: float) -> Tensor:
-        return mean + deviation * torch.randn(batch, generator=generator)
-
-    def uniform(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(batch, generator=generator)
-
-    turn = torch.pi / 180
-    pitch = normal(variation.pitch_mean, variation.pitch_deviation).clamp(*variation.pitch_limits) * turn
-    rotation = _about(2, normal(0, variation.roll_deviation) * turn) @ _about(0, pitch)
-    rotation = rotation @ _LEVEL @ _about(2, uniform(-torch.pi, torch.pi))
-    # The person off the optical axis: the camera turns away about an axis in its image plane.
-    angle, towards = uniform(0, variation.off_axis) * turn, uniform(-torch.pi, torch.pi)
-    away = _about(2, towards) @ _about(0, angle) @ _about(2, -towards)
-    low, high = (torch.tensor(limit).log() for limit in variation.distance)
-    distance = (low + (high - low) * torch.rand(batch, generator=generator)).exp()
+    normal = torch.randn(batch, AIM_NORMAL, generator=generator)
+    aims = aim_cameras(variation, normal, torch.rand(batch, AIM_UNIFORM, generator=generator))
     centre = points[:, points.shape[1] // 2].mean(1)
-    rotation = away @ rotation
-    ray = away[:, :, 2]
-    depth = ((points - centre[:, None, None]) @ rotation[:, 2, :, None][:, None])[..., 0].flatten(1).min(1).values
-    distance = torch.maximum(distance, (nearest - depth) / ray[:, 2])
-    known = torch.rand(batch, generator=generator) < variation.known_probability
-    focal = torch.where(known, 1.0, normal(0, variation.focal_deviation).exp())
-    return Views(rotation, centre, ray * distance[:, None], focal, known)
+    depth = ((points - centre[:, None, None]) @ aims.rotation[:, 2, :, None][:, None])[..., 0]
+    offset = aims.offset(depth.flatten(1).amin(1), nearest)
+    return Views(aims.rotation, centre, offset, aims.assumed_focal, aims.known)
 
 
 def _about(axis: int, angle: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""Motion of varied people from recorded motion: windows, speeds, body sizes, mixed and turned limbs.
+"""Motion of varied people from recorded motion: windows, speeds, mixed and turned limbs.
 
-Recorded motion gives the directions of the bones; their lengths are drawn anew for every window from the proportions
-of people, so that a lifter does not learn the figures of a few actors nor the joint definitions of one capture system.
+Recorded motion gives the directions of the bones; ``lift3d.training.body_rig`` gives their lengths. Vectors are kept as
+(batch, vectors, 3, frames): frames last is what makes every operation a run over contiguous memory.
 """
 
 from __future__ import annotations
@@ -12,38 +12,29 @@ import torch
 from torch import Tensor
 
 from lift3d.datasets.motion_bank import BANK_FPS, BANK_JOINTS, MotionBank
-from lift3d.lifting.normalization import REFERENCE_HEIGHT
-from lift3d.skeletons import H36M17, LIFTER23
+from lift3d.training.body_rig import BONES, SIDES, UPPER_BONES, VECTORS, Joints, V, draw_joints
+from lift3d.training.draws import Draws, knots
 
-J = {joint: index for index, joint in enumerate(BANK_JOINTS)}
+# Seconds that a window may reach beyond the ends of its clip, where the person holds still.
+HOLD_SECONDS = 0.7
+# Seconds between two glances.
+GLANCE_SECONDS = 0.6
 
-# Lengths as a share of stature, mean and standard deviation: segment lengths of Drillis and Contini (1966) with the
-# joint centres of detectors and of Human3.6M, whose hips and shoulders lie closer together than the body's outline.
-PROPORTIONS = {
-    "half_hips": (0.061, 0.010),
-    "thigh": (0.243, 0.012),
-    "shin": (0.243, 0.012),
-    "trunk": (0.292, 0.016),
-    "half_shoulders": (0.100, 0.011),
-    "shoulder_drop": (0.004, 0.012),
-    "upper_arm": (0.163, 0.010),
-    "forearm": (0.149, 0.010),
-    "head": (0.165, 0.013),
-    "foot": (0.093, 0.012),
-}
-
-
-@dataclass(frozen=True)
-class BodyMotion:
-    """Motion of one person a window, metres, Z up, for a body of REFERENCE_HEIGHT.
-
-    Attributes:
-        target: (batch, frames, 17, 3) in the Human3.6M layout.
-        seen: (batch, frames, 23, 3) where a detector would see the joints of the lifter's input layout.
-    """
-
-    target: Tensor
-    seen: Tensor
+# Bank joints at the start and the end of each bone; the hips' bone leads from the right one to the left one.
+_ENDS = {
+    "spine": ("pelvis", "spine"), "neck": ("spine", "neck_base"), "head": ("neck_base", "head_top"),
+    "hips": ("right_hip", "left_hip"),
+    **{f"{s}_shoulder": ("neck_base", f"{s}_shoulder") for s in SIDES},
+    **{f"{s}_upper_arm": (f"{s}_shoulder", f"{s}_elbow") for s in SIDES},
+    **{f"{s}_forearm": (f"{s}_elbow", f"{s}_wrist") for s in SIDES},
+    **{f"{s}_thigh": (f"{s}_hip", f"{s}_knee") for s in SIDES},
+    **{f"{s}_shin": (f"{s}_knee", f"{s}_ankle") for s in SIDES},
+    **{f"{s}_foot": (f"{s}_ankle", f"{s}_toe") for s in SIDES},
+}  # fmt: skip
+# What is turned as one: each arm and each leg.
+_LIMBS = [[f"{s}_upper_arm", f"{s}_forearm"] for s in SIDES]
+_LIMBS += [[f"{s}_thigh", f"{s}_shin", f"{s}_foot"] for s in SIDES]
+_LIMB_OF = [next((k for k, limb in enumerate(_LIMBS) if bone in limb), len(_LIMBS)) for bone in (*BONES, "pelvis")]
 
 
 @dataclass(frozen=True)
@@ -69,13 +60,32 @@ class BodyVariation:
     definition_metres: float = 0.018
 
 
-def rotation_about(axis: Tensor, angle: Tensor) -> Tensor:
-    """Rotation matrices (..., 3, 3) about unit axes (..., 3) by angles (...,) in radians (Rodrigues' formula)."""
-    x, y, z = axis.unbind(-1)
-    zero = torch.zeros_like(x)
-    cross: Tensor = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
-    sin, cos = angle.sin()[..., None, None], angle.cos()[..., None, None]
-    return torch.eye(3) + sin * cross + (1 - cos) * (cross @ cross)
+@dataclass(frozen=True)
+class PosedBodies:
+    """Motion of one person a window, for bodies of REFERENCE_HEIGHT.
+
+    Attributes:
+        vectors: (batch, vectors, 3, frames) directions of VECTORS; "pelvis" is the path over the ground, metres, from
+            where it is in the middle frame.
+        joints: what makes joints of them.
+        clip: (batch,) int64 clip of the bank.
+    """
+
+    vectors: Tensor
+    joints: Joints
+    clip: Tensor
+
+    def seen(self) -> Tensor:
+        """(batch, 23, 3, frames) where a detector would see the joints of LIFTER23, metres."""
+        return _weighted(self.joints.seen, self.vectors)
+
+    def target(self, frames: slice = slice(None)) -> Tensor:
+        """(batch, 17, 3, frames) the joints of H36M17, metres."""
+        return _weighted(self.joints.target, self.vectors[..., frames])
+
+    def pelvis(self) -> Tensor:
+        """(batch, 3, frames), metres."""
+        return self.joints.target[:, :1, V["pelvis"], None] * self.vectors[:, V["pelvis"]]
 
 
 class BodySampler:
@@ -88,194 +98,168 @@ class BodySampler:
     """
 
     def __init__(self, bank: MotionBank, variation: BodyVariation, fps: float) -> None:
-        self.bank, self.variation = bank, variation
-        self.step = BANK_FPS / fps
+        self.variation, self.fps = variation, fps
+        self.starts, self.lengths = bank.starts, bank.lengths
+        self.chances = bank.weights.cumsum(0) / bank.weights.sum()
+        self.bones = _bones(bank.positions)
 
-    def sample(self, batch: int, frames: int, generator: torch.Generator) -> BodyMotion:
-        """``batch`` windows of ``frames`` frames."""
-        variation = self.variation
-        positions = self._windows(batch, frames, generator)
-        mixed = torch.rand(batch, generator=generator) < variation.mix_probability
-        if mixed.any():
-            others = self._windows(int(mixed.sum()), frames, generator)
-            positions[mixed] = _mix_upper_body(positions[mixed], others)
-        body = _rebuild(positions, generator)
-        self._turn_limbs(body, generator)
-        lean = self._lean(batch, generator).mT
-        body = {joint: points @ lean for joint, points in body.items()}
-        return BodyMotion(_target_joints(body), self._seen_joints(body, generator))
+    def sample(self, frames: int, view: Tensor, draws: Draws) -> PosedBodies:
+        """One body a window of ``frames`` frames, turned by ``view`` (batch, 3, 3) after everything else."""
+        variation, batch = self.variation, draws.batch
+        numbers = draws.uniform(10)
+        mixed = (numbers[:, 8] < variation.mix_probability).nonzero()[:, 0]
+        # The last windows are the upper bodies that replace those of the mixed ones.
+        recorded, clip = self._windows(torch.cat([numbers[:, :4], numbers[mixed, 4:8]]), frames)
+        directions = recorded[:, :-1]
+        lengths = _length(directions)
+        thigh = lengths[:batch, V["left_thigh"]].mean((1, 2))
+        directions /= lengths.clamp_min_(1e-6)
+        if len(mixed):
+            upper = _turned_with_hips(recorded[batch:], recorded[mixed])
+            recorded[mixed, : len(UPPER_BONES)] = upper
+        recorded = recorded[:batch]
+        recorded[:, -1] -= recorded[:, -1, :, frames // 2, None].clone()
+        vectors = recorded.new_empty(batch, len(VECTORS), 3, frames)
+        turned = vectors[:, : len(_LIMB_OF)]
+        turned.copy_(self._turns(view @ self._leans(draws), draws)[:, _LIMB_OF] @ recorded)
+        glances = knots(frames, GLANCE_SECONDS * self.fps, numbers[:, 9])
+        gaze = 0.45 * draws.normal(glances.shape[1])[:, None] @ glances
+        _derive(vectors, gaze)
+        return PosedBodies(vectors, draw_joints(thigh, variation.definition_metres, draws), clip[:batch])
 
-    def _windows(self, batch: int, frames: int, generator: torch.Generator) -> Tensor:
-        """Recorded positions (batch, frames, bank joints, 3); clips shorter than a window hold their ends."""
-        bank = self.bank
-        clip = torch.multinomial(bank.weights, batch, replacement=True, generator=generator)
+    def _windows(self, numbers: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+        """Recorded bones and pelvis (windows, 17, 3, frames) and their clips, from four uniform numbers a window.
+
+        A window starts up to ``HOLD_SECONDS`` before its clip and ends as much behind it, where the ends are held;
+        a clip that is too short even so is played there and back.
+        """
+        clip = torch.searchsorted(self.chances, numbers[:, 0].double(), right=True).clamp_max(len(self.chances) - 1)
         slow, fast = (torch.tensor(limit).log() for limit in self.variation.speed)
-        speed = (slow + (fast - slow) * torch.rand(batch, generator=generator)).exp() * self.step
-        slack = bank.lengths[clip] - speed * frames * 0.5
-        start = torch.rand(batch, generator=generator) * slack.clamp_min(1) - speed * frames * 0.25
+        speed = (slow + (fast - slow) * numbers[:, 1]).exp() * BANK_FPS / self.fps
+        last = (self.lengths[clip] - 1).float()
+        hold = speed * HOLD_SECONDS * self.fps
+        whole = last + 2 * hold
+        room = whole - speed * (frames - 1)
+        start = numbers[:, 2] * torch.where(room > 0, room, whole)
         time = start[:, None] + speed[:, None] * torch.arange(frames)
-        last = (bank.lengths[clip] - 1)[:, None]
-        time = torch.minimum(time.clamp_min(0), last.float())
-        whole = time.long().minimum((last - 1).clamp_min(0))
-        share = (time - whole)[..., None, None]
-        first = bank.starts[clip][:, None] + whole
-        second = first + (last > 0).long()
-        positions = torch.lerp(bank.positions[first], bank.positions[second], share)
-        mirrored = torch.rand(batch, generator=generator) < 0.5
-        positions[mirrored] = positions[mirrored][:, :, _MIRROR] * torch.tensor([-1.0, 1.0, 1.0])
-        return positions
+        whole = whole[:, None]
+        time = whole - (time.remainder(2 * whole) - whole).abs()
+        last = last[:, None]
+        time = torch.minimum((time - hold[:, None]).clamp_min(0), last)
+        before = torch.minimum(time.floor(), (last - 1).clamp_min(0))
+        mirrored = (numbers[:, 3] < 0.5) * (len(self.bones) // 2)
+        row = (self.starts[clip] + mirrored)[:, None] + before.long()
+        pairs = torch.as_strided(self.bones, (len(self.bones) - 1, 2 * self.bones.shape[1]), (self.bones.shape[1], 1))
+        first, second = pairs.index_select(0, row.flatten()).unflatten(0, row.shape).chunk(2, dim=-1)
+        # Frame by frame as it is stored, then frames last.
+        between = torch.lerp(first, second, (time - before)[..., None])
+        return between.transpose(1, 2).contiguous().unflatten(1, (-1, 3)), clip
 
-    def _turn_limbs(self, body: dict[str, Tensor], generator: torch.Generator) -> None:
-        batch = body["pelvis"].shape[0]
-        for root, chain in (("shoulder", ("elbow", "wrist")), ("hip", ("knee", "ankle", "heel", "big_toe"))):
-            for side in ("left", "right"):
-                axis = torch.nn.functional.normalize(torch.randn(batch, 3, generator=generator), dim=-1)
-                angle = torch.randn(batch, generator=generator) * torch.pi / 180 * self.variation.limb_degrees
-                angle = angle * (torch.rand(batch, generator=generator) < self.variation.limb_probability)
-                rotation = rotation_about(axis, angle)[:, None]
-                origin = body[f"{side}_{root}"]
-                for joint in chain:
-                    name = f"{side}_{joint}"
-                    body[name] = origin + ((body[name] - origin)[..., None, :] @ rotation.mT)[..., 0, :]
+    def _turns(self, whole: Tensor, draws: Draws) -> Tensor:
+        """Rotations (batch, limbs + 1, 3, 3): of each limb, and last of all else, which is ``whole`` (batch, 3, 3)."""
+        limbs = len(_LIMBS)
+        axis, angle = draws.normal(limbs * 4).split([limbs * 3, limbs], dim=1)
+        axis = axis.unflatten(1, (limbs, 3))
+        axis = axis / axis.square().sum(-1, keepdim=True).sqrt()
+        angle = angle * torch.pi / 180 * self.variation.limb_degrees
+        angle = angle * (draws.uniform(limbs) < self.variation.limb_probability)
+        return torch.cat([rotation_about(axis, angle) @ whole[:, None], whole[:, None]], dim=1)
 
-    def _lean(self, batch: int, generator: torch.Generator) -> Tensor:
+    def _leans(self, draws: Draws) -> Tensor:
         """Rotations (batch, 3, 3) of whole bodies."""
-        heading = torch.rand(batch, generator=generator) * 2 * torch.pi
-        axis = torch.stack([heading.cos(), heading.sin(), torch.zeros(batch)], dim=-1)
-        angle = torch.randn(batch, generator=generator) * torch.pi / 180 * self.variation.lean_degrees
-        chance = torch.rand(batch, generator=generator)
+        heading, chance, anyhow = (draws.uniform(3) * torch.tensor([2 * torch.pi, 1, torch.pi])).unbind(1)
+        axis = torch.stack([heading.cos(), heading.sin(), torch.zeros_like(heading)], dim=-1)
+        angle = draws.normal(1)[:, 0] * torch.pi / 180 * self.variation.lean_degrees
         angle = torch.where(chance < self.variation.lean_probability, angle, 0.0)
-        anyhow = torch.rand(batch, generator=generator) * torch.pi
         lying = chance > 1 - self.variation.lying_probability
         return rotation_about(axis, torch.where(lying, anyhow, angle))
 
-    def _seen_joints(self, body: dict[str, Tensor], generator: torch.Generator) -> Tensor:
-        """The joints of the lifter's input layout, each at the place that one detector's training set gave it."""
-        batch = body["pelvis"].shape[0]
-        spread = self.variation.definition_metres
 
-        def draw() -> Tensor:
-            return spread * torch.randn(batch, 1, 1, generator=generator)
-
-        lateral, forward, up = _axes(body["left_hip"] - body["right_hip"], body["thorax"] - body["pelvis"])
-        chest_lateral, _, chest_up = _axes(body["left_shoulder"] - body["right_shoulder"], up)
-        placed = dict(body)
-        # Both sides share a definition; what is left differs a little.
-        hip = (draw(), draw() + 0.01, draw())
-        shoulder = (draw(), draw())
-        slide = {joint: draw() for joint in ("elbow", "wrist", "knee", "ankle", "big_toe")}
-        for side, sign in (("left", 1.0), ("right", -1.0)):
-            for root, offset in (
-                ("hip", sign * hip[0] * lateral + hip[1] * up + hip[2] * forward),
-                ("shoulder", sign * shoulder[0] * chest_lateral + shoulder[1] * chest_up),
-            ):
-                placed[f"{side}_{root}"] = body[f"{side}_{root}"] + offset + 0.3 * draw() * lateral
-            for root, joint in (
-                ("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"), ("ankle", "big_toe"),
-            ):  # fmt: skip
-                bone = body[f"{side}_{joint}"] - body[f"{side}_{root}"]
-                bone = torch.nn.functional.normalize(bone, dim=-1)
-                placed[f"{side}_{joint}"] = body[f"{side}_{joint}"] + (slide[joint] + 0.3 * draw()) * bone
-        # "Neck" is the middle of the shoulders for some detectors and the throat for others.
-        between = (placed["left_shoulder"] + placed["right_shoulder"]) / 2
-        share = torch.rand(batch, 1, 1, generator=generator) * 1.3 - 0.2
-        placed["neck"] = between + share * (body["thorax"] + 0.2 * (body["head_top"] - body["thorax"]) - between)
-        placed["head_top"] = body["head_top"] + draw() * _unit(body["head_top"] - body["thorax"])
-        placed |= _face(body, chest_lateral, generator)
-        return torch.stack([placed[joint] for joint in LIFTER23.joints], dim=2)
+def rotation_about(axis: Tensor, angle: Tensor) -> Tensor:
+    """Rotation matrices (..., 3, 3) about unit axes (..., 3) by angles (...,) in radians (Rodrigues' formula)."""
+    x, y, z = axis.unbind(-1)
+    zero = torch.zeros_like(x)
+    cross: Tensor = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
+    sin, cos = angle.sin()[..., None, None], angle.cos()[..., None, None]
+    return torch.eye(3) + sin * cross + (1 - cos) * (cross @ cross)
 
 
-_MIRROR = [J[name.replace("left", "*").replace("right", "left").replace("*", "right")] for name in BANK_JOINTS]
+def _bones(positions: Tensor) -> Tensor:
+    """(2 frames, 3 bones + 3) bones and the pelvis of a bank, and below the same of everybody in the mirror."""
+    joint = {name: positions[:, index] for index, name in enumerate(BANK_JOINTS)}
+    bones = torch.stack([joint[end] - joint[start] for start, end in map(_ENDS.__getitem__, BONES)], dim=1)
+    other = {"left": "right", "right": "left"}
+    mirrored = [BONES.index("_".join([other.get(part, part) for part in bone.split("_")])) for bone in BONES]
+    image = torch.cat([bones[:, mirrored], joint["pelvis"][:, None]], dim=1) * torch.tensor([-1.0, 1.0, 1.0])
+    # From the right hip to the left one: their names change places in the mirror.
+    image[:, BONES.index("hips")] *= -1
+    return torch.cat([torch.cat([bones, joint["pelvis"][:, None]], dim=1), image]).flatten(1)
 
 
-def _unit(vector: Tensor) -> Tensor:
-    return torch.nn.functional.normalize(vector, dim=-1)
+def _weighted(weights: Tensor, vectors: Tensor) -> Tensor:
+    """(batch, joints, vectors) and (batch, vectors, 3, frames) -> (batch, joints, 3, frames)."""
+    return torch.bmm(weights, vectors.flatten(2)).unflatten(2, (3, -1))
 
 
-def _axes(lateral: Tensor, up: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Orthonormal (to the left, forward, up) of a part of the body from two directions (..., 3)."""
-    lateral = _unit(lateral)
-    up = _unit(up - (up * lateral).sum(-1, keepdim=True) * lateral)
-    return lateral, torch.linalg.cross(lateral, up), up
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """Products (..., 1, frames) of vectors (..., 3, frames)."""
+    (ax, ay, az), (bx, by, bz) = a.unbind(-2), b.unbind(-2)
+    return (ax * bx).addcmul_(ay, by).addcmul_(az, bz)[..., None, :]
 
 
-def _mix_upper_body(lower: Tensor, upper: Tensor) -> Tensor:
-    """The trunk, head and arms of ``upper`` on the hips and legs of ``lower``, turned with its hips."""
-
-    def frame(positions: Tensor) -> Tensor:
-        hips = positions[:, :, J["left_hip"]] - positions[:, :, J["right_hip"]]
-        trunk = positions[:, :, J["spine"]] - positions[:, :, J["pelvis"]]
-        return torch.stack(_axes(hips, trunk), dim=-1)
-
-    rotation = frame(lower) @ frame(upper).mT
-    mixed = lower.clone()
-    first = J["spine"]
-    moved = (upper[:, :, first:] - upper[:, :, J["pelvis"], None]) @ rotation.mT
-    mixed[:, :, first:] = lower[:, :, J["pelvis"], None] + moved
-    return mixed
+def _length(a: Tensor) -> Tensor:
+    return _dot(a, a).sqrt_()
 
 
-def _rebuild(positions: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-    """Bodies of REFERENCE_HEIGHT with proportions drawn at random, posed as recorded: joint -> (batch, frames, 3)."""
-    batch = positions.shape[0]
-    share = {}
-    for name, (mean, deviation) in PROPORTIONS.items():
-        draw = torch.randn(batch, 1, 1, generator=generator).clamp(-2.5, 2.5)
-        share[name] = mean + deviation * draw
-    # Stature is what adds up from ankle to the top of the head, and 4.5 % of it below the ankle.
-    stature = share["shin"] + share["thigh"] + share["trunk"] + share["head"]
-    length = {name: value * (0.955 / stature) * REFERENCE_HEIGHT for name, value in share.items()}
-
-    def way(start: str, end: str) -> Tensor:
-        return _unit(positions[:, :, J[end]] - positions[:, :, J[start]])
-
-    body = {}
-    # Paths over the ground grow with the legs.
-    recorded = positions[:, :, J["left_knee"]] - positions[:, :, J["left_hip"]]
-    growth = length["thigh"] / recorded.norm(dim=-1, keepdim=True).mean(1, keepdim=True)
-    body["pelvis"] = positions[:, :, J["pelvis"]] * growth
-    body["spine"] = body["pelvis"] + 0.48 * length["trunk"] * way("pelvis", "spine")
-    body["thorax"] = body["spine"] + 0.52 * length["trunk"] * way("spine", "neck_base")
-    body["head_top"] = body["thorax"] + length["head"] * way("neck_base", "head_top")
-    trunk_up = _unit(body["thorax"] - body["pelvis"])
-    for side in ("left", "right"):
-        across = way(f"{'right' if side == 'left' else 'left'}_hip", f"{side}_hip")
-        hip = body[f"{side}_hip"] = body["pelvis"] + length["half_hips"] * across
-        knee = body[f"{side}_knee"] = hip + length["thigh"] * way(f"{side}_hip", f"{side}_knee")
-        shin = way(f"{side}_knee", f"{side}_ankle")
-        ankle = body[f"{side}_ankle"] = knee + length["shin"] * shin
-        foot = way(f"{side}_ankle", f"{side}_toe")
-        body[f"{side}_big_toe"] = ankle + length["foot"] * foot
-        sole = _unit(foot - (foot * shin).sum(-1, keepdim=True) * shin)
-        body[f"{side}_heel"] = ankle + 0.05 * shin - 0.045 * sole
-        shoulder = body["thorax"] + length["half_shoulders"] * way("neck_base", f"{side}_shoulder")
-        shoulder = body[f"{side}_shoulder"] = shoulder - length["shoulder_drop"] * trunk_up
-        elbow = body[f"{side}_elbow"] = shoulder + length["upper_arm"] * way(f"{side}_shoulder", f"{side}_elbow")
-        body[f"{side}_wrist"] = elbow + length["forearm"] * way(f"{side}_elbow", f"{side}_wrist")
-    lateral = _unit(body["left_shoulder"] - body["right_shoulder"])
-    _, forward, _ = _axes(lateral, body["head_top"] - body["thorax"])
-    # Human3.6M's "nose" is inside the head, half way up from the thorax and a little forward.
-    body["nose"] = body["thorax"] + 0.5 * (body["head_top"] - body["thorax"]) + 0.03 * forward
-    return body
+def _upright(up: Tensor, lateral: Tensor, out: Tensor) -> None:
+    """Unit vectors across ``lateral`` that point as nearly as can be where ``up`` does; all (..., 3, frames)."""
+    torch.sub(up, _dot(up, lateral) * lateral, out=out)
+    out /= _length(out).clamp_min_(1e-6)
 
 
-def _target_joints(body: dict[str, Tensor]) -> Tensor:
-    return torch.stack([body[joint] for joint in H36M17.joints], dim=2)
+def _cross(a: Tensor, b: Tensor, out: Tensor) -> None:
+    """Cross products of vectors (..., 3, frames)."""
+    (ax, ay, az), (bx, by, bz) = a.unbind(-2), b.unbind(-2)
+    for axis, (p, q, r, s) in enumerate(((ay, bz, az, by), (az, bx, ax, bz), (ax, by, ay, bx))):
+        torch.mul(p, q, out=out[..., axis, :]).addcmul_(r, s, value=-1)
 
 
-def _face(body: dict[str, Tensor], chest_lateral: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-    """Nose, eyes and ears on a head that looks about: the recordings do not say where it looks."""
-    batch, frames = chest_lateral.shape[:2]
-    lateral, forward, up = _axes(chest_lateral, body["head_top"] - body["thorax"])
-    glances = 0.45 * torch.randn(batch, 1, 6, generator=generator)
-    yaw = torch.nn.functional.interpolate(glances, frames, mode="linear", align_corners=True)[:, 0, :, None]
-    pitch = 0.25 * torch.randn(batch, 1, 1, generator=generator)
-    forward, lateral = yaw.cos() * forward + yaw.sin() * lateral, yaw.cos() * lateral - yaw.sin() * forward
-    forward, up = pitch.cos() * forward + pitch.sin() * up, pitch.cos() * up - pitch.sin() * forward
-    size = (body["head_top"] - body["thorax"]).norm(dim=-1, keepdim=True) / 0.28
-    middle = body["thorax"] + 0.58 * (body["head_top"] - body["thorax"])
-    face = {"nose": middle + size * 0.11 * forward}
-    for side, sign in (("left", 1.0), ("right", -1.0)):
-        face[f"{side}_eye"] = middle + size * (0.085 * forward + 0.035 * up + sign * 0.032 * lateral)
-        face[f"{side}_ear"] = middle + size * (0.015 * up + sign * 0.075 * lateral)
-    return face
+def _turned_with_hips(upper: Tensor, lower: Tensor) -> Tensor:
+    """The upper bones of ``upper`` turned, frame by frame, as its hips are to be turned to stand as those of ``lower``.
+
+    Both are unit vectors (windows, 17, 3, frames) in the order of BONES.
+    """
+    axes = []
+    for bones in (lower, upper):
+        frame = bones.new_empty(len(bones), 3, *bones.shape[2:])
+        lateral, forward, up = frame.unbind(1)
+        lateral.copy_(bones[:, V["hips"]])
+        _upright(bones[:, V["spine"]], lateral, out=up)
+        _cross(lateral, up, out=forward)
+        axes.append(frame)
+    # Rotations as (windows, row, column, frames), with each axis a column.
+    to, away = axes
+    rotation = sum(to[:, k, :, None] * away[:, k, None] for k in range(3))
+    bones = upper[:, : len(UPPER_BONES)]
+    return sum(rotation[:, None, :, k] * bones[:, :, None, k] for k in range(3))
+
+
+def _derive(vectors: Tensor, gaze: Tensor) -> None:
+    """Fill in the derived vectors from the bones, in place; ``gaze`` (batch, 1, frames) is the turn of the head."""
+    vector = {name: vectors[:, index] for name, index in V.items()}
+    torch.add(0.48 * vector["spine"], vector["neck"], alpha=0.52, out=vector["trunk"])
+    vector["trunk"] /= _length(vector["trunk"]).clamp_min_(1e-6)
+    for side in SIDES:
+        _upright(vector[f"{side}_foot"], vector[f"{side}_shin"], out=vector[f"{side}_sole"])
+    chest, hips = vector["chest_lateral"], vector["hips"]
+    torch.sub(vector["left_shoulder"], vector["right_shoulder"], out=chest)
+    chest /= _length(chest).clamp_min_(1e-6)
+    _upright(vector["trunk"], hips, out=vector["hips_up"])
+    _cross(hips, vector["hips_up"], out=vector["hips_forward"])
+    _upright(vector["hips_up"], chest, out=vector["chest_up"])
+    _upright(vector["head"], chest, out=vector["head_up"])
+    _cross(chest, vector["head_up"], out=vector["head_forward"])
+    # The recordings do not say where the head looks.
+    cos, sin = gaze.cos(), gaze.sin()
+    torch.add(cos * vector["head_forward"], sin * chest, out=vector["gaze_forward"])
+    torch.sub(cos * chest, sin * vector["head_forward"], out=vector["gaze_lateral"])

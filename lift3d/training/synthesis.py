@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from lift3d.datasets.motion_bank import BANK_FPS, MotionBank
-from lift3d.datasets.virtual_cameras import CameraVariation, sample_views
+from lift3d.datasets.virtual_cameras import AIM_NORMAL, AIM_UNIFORM, Aims, CameraVariation, aim_cameras
 from lift3d.errors import ShapeError
-from lift3d.lifting.normalization import SIZE_WINDOW, encode, find_body
+from lift3d.lifting.normalization import SIZE_WINDOW
 from lift3d.skeletons import H36M17, LIFTER23
 from lift3d.training.batches import Batch
-from lift3d.training.bodies import BodySampler, BodyVariation
+from lift3d.training.bodies import BodySampler, BodyVariation, PosedBodies
 from lift3d.training.configuration import SynthesisData
 from lift3d.training.detector_noise import DetectorNoise, detect
+from lift3d.training.draws import Draws
+from lift3d.training.window_encoding import encode_windows
 
 # A global batch is this many independent draws: any number of processes that divides it makes the same batch.
 SHARDS = 8
@@ -34,44 +35,67 @@ class SynthesisConfig:
     noise: DetectorNoise = field(default_factory=DetectorNoise)
 
 
+@dataclass(frozen=True)
+class Windows:
+    """Synthesised windows.
+
+    Attributes:
+        inputs: (batch, frames, 24, 3) network input of LIFTER23, see ``lift3d.lifting.normalization.encode``.
+        target: (batch, outputs, 17, 3) root-relative joints of H36M17 in metres of the reference body, in the view
+            that looks at the body.
+        clip: (batch,) int64 clip of the bank that the motion is from.
+    """
+
+    inputs: Tensor
+    target: Tensor
+    clip: Tensor
+
+
 class WindowSynthesizer:
-    """Endless batches of (network input, target).
+    """Endless windows of network input and target.
 
     Args:
         bank: recorded motion.
         config: what the windows are like.
         fps: the network's rate.
-        seed: two synthesizers with the same seed give the same batches.
+        seed: of ``sample``: two synthesizers with the same seed give the same windows.
     """
 
-    def __init__(self, bank: MotionBank, config: SynthesisConfig, fps: float, seed: int) -> None:
+    def __init__(self, bank: MotionBank, config: SynthesisConfig, fps: float, seed: int = 0) -> None:
         self.bodies = BodySampler(bank, config.bodies, fps)
-        self.config = config
-        self.generator = torch.Generator().manual_seed(seed)
+        self.config, self.fps, self.seed = config, fps, seed
+        self.drawn = 0
+
+    def sample(self, batch: int, frames: int) -> tuple[Tensor, Tensor]:
+        """Input (batch, frames, 24, 3) and target (batch, frames, 17, 3) of the next ``batch`` windows."""
+        self.drawn += 1
+        windows = self.make(Draws([(self.seed, self.drawn)], [batch]), frames)
+        return windows.inputs, windows.target
 
     @torch.no_grad()
-    def sample(self, batch: int, frames: int) -> tuple[Tensor, Tensor]:
-        """One batch.
+    def make(self, draws: Draws, frames: int, outputs: slice = slice(None)) -> Windows:
+        """The windows of some random numbers.
 
-        Returns:
-            network input (batch, frames, 24, 3), and root-relative joints (batch, frames, 17, 3) in metres of the
-            reference body, in the view that looks at the body.
+        Args:
+            draws: random numbers.
+            frames: frames of the input.
+            outputs: which of them have a target.
         """
         # The window over which the body's size is averaged reaches beyond the frames that the network sees.
-        body = self.bodies.sample(batch, frames + 2 * SIZE_WINDOW, self.generator)
-        views = sample_views(body.target, self.config.cameras, self.generator)
-        target = views.to_camera(body.target)
-        seen = views.to_camera(body.seen)
-        plane, confidence = detect(views.project(seen), target[:, :, 0, 2], self.config.noise, self.generator)
-        view = find_body(plane, confidence)
-        inputs = encode(plane, confidence, view, views.known)
-        relative = (target - target[:, :, :1]) @ view.rotation.mT
         inside = slice(SIZE_WINDOW, SIZE_WINDOW + frames)
-        return inputs[:, inside], relative[:, inside]
+        first, last, _ = outputs.indices(frames)
+        aims = aim_cameras(self.config.cameras, draws.normal(AIM_NORMAL), draws.uniform(AIM_UNIFORM))
+        bodies = self.bodies.sample(frames + 2 * SIZE_WINDOW, aims.rotation, draws)
+        plane, depth = _project(bodies, aims)
+        plane, confidence = detect(plane, depth, self.config.noise, self.fps, draws)
+        inputs, rotation = encode_windows(plane, confidence, aims.known, inside)
+        target = bodies.target(slice(SIZE_WINDOW + first, SIZE_WINDOW + last))
+        target = (target - target[:, :1]).permute(0, 3, 1, 2) @ rotation[:, first:last].mT
+        return Windows(inputs, target, bodies.clip)
 
 
 class SynthesisBatches:
-    """Synthesised windows as a source of training batches: H36M17 from LIFTER23 and the context row of ``encode``.
+    """Synthesised windows as a source of training batches; every window is new.
 
     Args:
         bank: recorded motion.
@@ -85,38 +109,44 @@ class SynthesisBatches:
     def __init__(
         self, bank: MotionBank, data: SynthesisData, batch: int, outputs: int, past: int, future: int, seed: int
     ) -> None:
-        self.windows = WindowSynthesizer(bank, SynthesisConfig(data.bodies, data.cameras, data.noise), data.fps, seed)
-        self.data, self.seed, self.size = data, seed, batch
+        self.windows = WindowSynthesizer(bank, SynthesisConfig(data.bodies, data.cameras, data.noise), data.fps)
+        self.data, self.seed = data, seed
+        self.edges = [shard * batch // SHARDS for shard in range(SHARDS + 1)]
         self.frames = past + outputs + future
-        self.middle = slice(past, past + outputs)
+        self.outputs = slice(past, past + outputs)
         # An epoch gives as many poses as the recordings have frames at the network's rate.
-        poses = bank.positions.shape[0] * data.fps / BANK_FPS
-        self.steps_per_epoch = max(1, round(poses / (batch * outputs)))
+        self.steps_per_epoch = max(1, round(len(bank.positions) * data.fps / BANK_FPS / (batch * outputs)))
 
     def batch(self, step: int, part: int = 0, parts: int = 1) -> Batch:
-        """Part ``part`` of ``parts`` of the batch of a step.
+        """Part ``part`` of ``parts`` of the batch of a step; ``index`` is the clip of the bank.
 
         Raises:
             ShapeError: the parts cannot share a batch evenly.
         """
-        if SHARDS % parts or self.size < SHARDS:
-            raise ShapeError(f"synthesised batches are made in {SHARDS} shards: {parts} processes cannot share them")
-        edges = [shard * self.size // SHARDS for shard in range(SHARDS + 1)]
-        drawn = []
-        for shard in range(part * SHARDS // parts, (part + 1) * SHARDS // parts):
-            state = np.random.SeedSequence((self.seed, step, shard)).generate_state(1, np.uint64)
-            self.windows.generator.manual_seed(int(state[0] >> np.uint64(1)))
-            drawn.append(self.windows.sample(edges[shard + 1] - edges[shard], self.frames))
-        inputs, target = (torch.cat(tensors) for tensors in zip(*drawn, strict=True))
-        first = edges[part * SHARDS // parts]
-        return Batch(
-            inputs,
-            target[:, self.middle].contiguous(),
-            target_weights(inputs[:, self.middle], self.data.unseen_weight),
-            torch.arange(first, first + len(inputs)),
-        )
+        if SHARDS % parts:
+            raise ShapeError(f"a synthesised batch is made in {SHARDS} shards: {parts} processes cannot share them")
+        shards = range(part * SHARDS // parts, (part + 1) * SHARDS // parts)
+        sizes = [self.edges[shard + 1] - self.edges[shard] for shard in shards]
+        draws = Draws([(self.seed, step, shard) for shard in shards], sizes)
+        windows = self.windows.make(draws, self.frames, self.outputs)
+        weight = target_weights(windows.inputs[:, self.outputs], self.data.unseen_weight)
+        return Batch(windows.inputs, windows.target, weight, windows.clip)
 
 
 def target_weights(inputs: Tensor, unseen_weight: float) -> Tensor:
     """(batch, frames, 17): 1 where the detector saw the joint in that frame, ``unseen_weight`` elsewhere."""
-    return torch.where(inputs[:, :, _SHOWN, 2] > 0, 1.0, unseen_weight)
+    return unseen_weight + (1 - unseen_weight) * inputs[:, :, _SHOWN, 2].sign()
+
+
+def _project(bodies: PosedBodies, aims: Aims) -> tuple[Tensor, Tensor]:
+    """Where a detector would see joints (batch, 23, 2, frames) on the plane z = 1; depth (batch, frames) of the pelvis.
+
+    Cameras are placed around the middle of the body in the middle frame.
+    """
+    seen = bodies.seen()
+    middle = seen.shape[-1] // 2
+    centre = bodies.target(slice(middle, middle + 1))[..., 0].mean(1)
+    offset = aims.offset(seen[:, :, 2].amin((1, 2)) - centre[:, 2]) - centre
+    seen += offset[:, None, :, None]
+    plane = seen[:, :, :2] * (aims.assumed_focal[:, None, None, None] / seen[:, :, 2:])
+    return plane, bodies.pelvis()[:, 2] + offset[:, 2:]

@@ -80,9 +80,9 @@ def test_apparent_size_falls_as_one_over_distance() -> None:
 
 def test_apparent_size_survives_missing_legs() -> None:
     """A body as the reference stands: its size is known from any part of it."""
-    from lift3d.lifting.normalization import _reference
+    from lift3d.lifting.normalization import reference
 
-    shape, _ = _reference(LIFTER23)
+    shape, _ = reference(LIFTER23)
     shape = shape - shape[
         [LIFTER23.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("hip", "shoulder")]
     ].mean(0)

@@ -13,6 +13,7 @@ from lift3d.lifting.normalization import REFERENCE_HEIGHT
 from lift3d.skeletons import H36M17, LIFTER23
 from lift3d.training.bodies import BodySampler, BodyVariation, rotation_about
 from lift3d.training.detector_noise import MISSING_PARTS, DetectorNoise, detect
+from lift3d.training.draws import Draws
 from lift3d.training.losses import joint_error, velocity_error
 from lift3d.training.synthesis import SynthesisConfig, WindowSynthesizer
 
@@ -54,10 +55,21 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def make_draws(windows: int, seed: int = 0) -> Draws:
+    return Draws([(seed,)], [windows])
+
+
+def make_bodies(variation: BodyVariation, windows: int, frames: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Targets (windows, frames, 17, 3) and seen joints (windows, frames, 23, 3) in the world."""
+    bodies = BodySampler(make_bank(), variation, 30.0)
+    posed = bodies.sample(frames, torch.eye(3).expand(windows, 3, 3), make_draws(windows))
+    return posed.target().permute(0, 3, 1, 2), posed.seen().permute(0, 3, 1, 2)
+
+
 def test_bodies_have_constant_symmetric_bones_and_the_reference_height() -> None:
-    body = BodySampler(make_bank(), BodyVariation(), 30.0).sample(32, 40, generator())
+    target, _ = make_bodies(BodyVariation(), 32, 40)
     parents, children = (list(ends) for ends in zip(*H36M17.bones, strict=True))
-    sizes = (body.target[:, :, children] - body.target[:, :, parents]).norm(dim=-1)
+    sizes = (target[:, :, children] - target[:, :, parents]).norm(dim=-1)
     torso = {children.index(H36M17.index(f"{side}_shoulder")) for side in ("left", "right")}
     limbs = [k for k in range(len(children)) if k not in torso and H36M17.joints[children[k]] != "nose"]
     limbs = [k for k in limbs if H36M17.joints[children[k]] != "head_top"]
@@ -77,17 +89,16 @@ def test_unvaried_body_stands_as_recorded() -> None:
         speed=(1.0, 1.0), mix_probability=0, limb_probability=0, lean_probability=0, lying_probability=0,
         definition_metres=0,
     )  # fmt: skip
-    body = BodySampler(make_bank(), still, 30.0).sample(16, 20, generator())
-    x = body.target
+    x, seen = make_bodies(still, 16, 20)
     index = H36M17.index
     assert (x[:, :, index("head_top"), 2] > x[:, :, index("thorax"), 2]).all()
     assert (x[:, :, index("pelvis"), 2] > x[:, :, index("left_ankle"), 2]).all()
     lateral = x[:, :, index("left_hip")] - x[:, :, index("right_hip")]
-    toes = body.seen[:, :, LIFTER23.index("left_big_toe")] - body.seen[:, :, LIFTER23.index("left_heel")]
+    toes = seen[:, :, LIFTER23.index("left_big_toe")] - seen[:, :, LIFTER23.index("left_heel")]
     # A person's left, his front and up are a right-handed frame, mirrored windows too.
     handedness = torch.linalg.cross(lateral, torch.tensor([0.0, 0, 1]).expand_as(lateral))
     assert ((handedness * toes).sum(-1) > 0).float().mean() > 0.95
-    nose = body.seen[:, :, LIFTER23.index("nose")] - body.seen[:, :, LIFTER23.index("neck")]
+    nose = seen[:, :, LIFTER23.index("nose")] - seen[:, :, LIFTER23.index("neck")]
     assert ((handedness * nose).sum(-1) > 0).float().mean() > 0.8
 
 
@@ -101,8 +112,7 @@ def test_rotation_about_is_a_rotation_by_the_angle() -> None:
 
 
 def test_cameras_look_at_people_who_stand_upright_in_the_image() -> None:
-    points = BodySampler(make_bank(), BodyVariation(lean_probability=0, lying_probability=0), 30.0)
-    world = points.sample(200, 20, generator()).target
+    world, _ = make_bodies(BodyVariation(lean_probability=0, lying_probability=0), 200, 20)
     views = sample_views(world, CameraVariation(pitch_deviation=5, roll_deviation=2), generator(1))
     camera = views.to_camera(world)
     assert (camera[..., 2] >= 0.6 - 1e-4).all()
@@ -117,16 +127,16 @@ def test_cameras_look_at_people_who_stand_upright_in_the_image() -> None:
 
 
 def test_detector_errs_as_much_as_it_is_told() -> None:
-    plane, depth = torch.zeros(400, 60, 23, 2), torch.full((400, 60), 4.0)
+    plane, depth = torch.zeros(400, 23, 2, 60), torch.full((400, 60), 4.0)
     perfect = DetectorNoise(0, 0, 0, 0, 0, 0, 0)
-    found, confidence = detect(plane, depth, perfect, generator())
+    found, confidence = detect(plane, depth, perfect, 30.0, make_draws(400))
     assert (found == 0).all()
-    jitter = DetectorNoise(jitter=0.02, drift=0, spread=0, outlier_probability=0, swap_probability=0)
-    found, _ = detect(plane, depth, jitter, generator())
-    elbow = found[:, :, LIFTER23.index("left_elbow")]
+    jitter = DetectorNoise(jitter=0.02, drift=0, spread=0, outliers_per_second=0, swaps_per_second=0)
+    found, _ = detect(plane, depth, jitter, 30.0, make_draws(400))
+    elbow = found[:, LIFTER23.index("left_elbow")]
     assert float(elbow.std()) == pytest.approx(0.02 / 4, rel=0.02)
     # What is missing, is missing in the shares that the layouts are drawn in.
-    gone = (confidence == 0).all(1)
+    gone = (confidence == 0).all(2)
     share = sum(p for p, part in MISSING_PARTS if LIFTER23.index("left_big_toe") in part) / sum(
         p for p, _ in MISSING_PARTS
     )

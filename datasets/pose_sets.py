@@ -252,7 +252,7 @@ def write_pose_set(
         xy = _create_array(file, "views/xy", (len(skeletons[1]), 2), np.nan)
         confidence = _create_array(file, "views/confidence", (len(skeletons[1]),), 0)
         for recording in recordings:
-            _check_recording(recording, *skeletons)
+            check_recording(recording, *skeletons)
             if recording.name in names:
                 raise ShapeError(f"two recordings are called {recording.name!r}")
             names.add(recording.name)
@@ -318,8 +318,12 @@ def _check_array(file: h5py.File, path: str | PathLike[str], name: str, shape: t
     return int(dataset.shape[0])
 
 
-def _check_recording(recording: Recording, skeleton_3d: Skeleton, skeleton_2d: Skeleton) -> None:
-    """Raises ShapeError that names the recording, and the camera where it is a view that is wrong."""
+def check_recording(recording: Recording, skeleton_3d: Skeleton, skeleton_2d: Skeleton) -> None:
+    """Whether a recording is what it has to be, in these layouts.
+
+    Raises:
+        ShapeError: names the recording, and the camera where it is a view that is wrong.
+    """
     where = f"recording {recording.name!r}"
     frames = len(recording.xyz)
     if recording.xyz.shape != (frames, len(skeleton_3d), 3):

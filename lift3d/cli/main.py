@@ -21,7 +21,9 @@ from lift3d.cli.evaluate import evaluate
 from lift3d.cli.info import info
 from lift3d.cli.lift import lift
 from lift3d.cli.models import models
+from lift3d.cli.prepare import prepare
 from lift3d.cli.synchronise import synchronise
+from lift3d.cli.train import train
 from lift3d.cli.triangulate import triangulate
 from lift3d.cli.view import view
 
@@ -42,6 +44,8 @@ for _command in (
     triangulate,
     view,
     analyze,
+    prepare,
+    train,
     evaluate,
     demo,
     models,

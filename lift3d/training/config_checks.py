@@ -7,7 +7,7 @@ from dataclasses import astuple
 
 from lift3d.errors import CheckpointError
 from lift3d.models.factory import make_config
-from lift3d.training.configuration import Augmentation, SynthesisData, TrainingConfig
+from lift3d.training.configuration import Augmentation, PoseSetData, SynthesisData, TrainingConfig
 
 # Terms that compare with keypoints in an image.
 IMAGE_LOSSES = ("reprojection", "oks")
@@ -19,6 +19,8 @@ def find_conflicts(config: TrainingConfig) -> Iterator[tuple[str, str]]:
     yield from _loss_conflicts(config)
     if isinstance(config.data, SynthesisData):
         yield from _synthesis_conflicts(config, config.data)
+    else:
+        yield from _pose_set_conflicts(config.data)
     semi, unlabelled = config.semi_supervision, getattr(config.data, "unlabelled", None)
     if semi is not None and unlabelled is None:
         yield "semi_supervision", "it needs unlabelled 2D: name a prepared set in data.unlabelled"
@@ -63,3 +65,14 @@ def _synthesis_conflicts(config: TrainingConfig, data: SynthesisData) -> Iterato
         yield "trajectory", "synthesised windows do not say where in the camera's space people are: set it to false"
     if config.augmentation != Augmentation():
         yield "augmentation", "it varies prepared sets; synthesised windows vary by data.bodies, .cameras and .noise"
+
+
+def _pose_set_conflicts(data: PoseSetData) -> Iterator[tuple[str, str]]:
+    if both := sorted(set(data.training) & set(data.validation)):
+        yield "data.validation", f"{', '.join(both)} would be trained on as well"
+    if data.unlabelled_subjects and data.unlabelled is None:
+        yield "data.unlabelled_subjects", "name the prepared set that they are in, in data.unlabelled"
+    if data.synthetic is not None and data.normalization != "person":
+        yield "data.synthetic", "synthesised windows go with data.normalization: person"
+    if data.synthetic is not None and not data.synthetic.motion:
+        yield "data.synthetic.motion", "name the motion files and how often they are drawn, such as {cmu.h5: 1.0}"

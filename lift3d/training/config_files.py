@@ -21,7 +21,7 @@ from lift3d.training.configuration import TrainingConfig
 # A configuration is a page of text; anything much longer is another file.
 LARGEST_FILE = 1 << 20
 # The fields that name files, which are relative to the configuration file, or to the working directory in overrides.
-PATHS = ("data.folder", "data.set", "data.unlabelled")
+PATHS = ("data.folder", "data.set", "data.unlabelled", "data.synthetic.folder")
 
 
 def read_config(path: str | PathLike[str], overrides: Sequence[str] = ()) -> TrainingConfig:
@@ -122,22 +122,25 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
         if not isinstance(inner, dict):
             raise ConfigurationError(f"{source}: {parent} has no fields")
     inner[last] = value
-    if name in PATHS and isinstance(value, str):
-        inner[last] = str(Path(value).absolute())
-    elif name == "data" and isinstance(value, dict):
-        _resolve_paths(values, Path.cwd())
+    # What is absolute stays as it is.
+    _resolve_paths(values, Path.cwd())
 
 
 def _resolve_paths(values: dict[str, Any], folder: Path) -> None:
+    """Make the paths in nested plain values absolute, and say where motion is that has no folder of its own."""
     data = values.get("data")
     if not isinstance(data, dict):
         return
-    if data.get("source") == "synthesis":
-        data.setdefault("folder", ".")
+    for motion in (data if data.get("source") == "synthesis" else None, data.get("synthetic")):
+        if isinstance(motion, dict):
+            motion.setdefault("folder", ".")
     for path in PATHS:
-        name = path.rpartition(".")[2]
-        if isinstance(data.get(name), str):
-            data[name] = str((folder / data[name]).resolve())
+        *parents, name = path.split(".")
+        inner: Any = values
+        for parent in parents:
+            inner = inner.get(parent) if isinstance(inner, dict) else None
+        if isinstance(inner, dict) and isinstance(inner.get(name), str):
+            inner[name] = str((folder / inner[name]).resolve())
 
 
 def _unknown_fields(kind: Any, values: Any, place: str) -> Iterator[tuple[str, str]]:

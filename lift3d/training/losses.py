@@ -11,14 +11,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from lift3d.training.processes import mean_over_processes
+
 # Smallest sigma that the likelihood believes, metres: no pose is known better than a tenth of a millimetre.
 LEAST_SIGMA = 1e-4
 Bones = Sequence[tuple[int, int]]
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """sum w v / sum w over all axes, of two tensors of one shape; 0 where nothing has a weight."""
-    return (weight * values).sum() / weight.sum().clamp_min(1e-9)
+    """sum w v / sum w over all axes, of two tensors of one shape; 0 where nothing has a weight.
+
+    In a run of several processes the sum of weights is the mean of theirs, see ``mean_over_processes``.
+    """
+    return (weight * values).sum() / mean_over_processes(weight.sum()).clamp_min(1e-9)
 
 
 def joint_error(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:

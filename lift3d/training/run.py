@@ -32,7 +32,7 @@ def make_training(config: TrainingConfig) -> Training:
         FileFormatError: a data file is missing or cannot be read.
     """
     shape = make_config(config.model.architecture, config.model.settings)
-    sources = make_sources(config, shape.past, shape.future)
+    sources = make_sources(config, shape.past, shape.future, shape.window)
     batch = sources.training.batch(0)
     settings = settings_for(
         config.model.architecture,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import warnings
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -114,9 +114,13 @@ class RunFolder:
 def load_state(path: str | PathLike[str]) -> dict[str, Any]:
     """A ``state.pt``. Raises FileFormatError if the file is damaged or no state of a run."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
-        raise FileFormatError(path, f"cannot be read as the state of a run ({str(error).splitlines()[0]})") from error
+        with warnings.catch_warnings():
+            # Of a file of another kind torch also warns what pickle protocol it seems to have.
+            warnings.simplefilter("ignore", UserWarning)
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # The unpickler meets arbitrary bytes; whatever it raises means one thing.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise FileFormatError(path, f"cannot be read as the state of a run ({reason})") from error
     if not isinstance(state, dict) or not {"step", "network", "optimizer"} <= state.keys():
         raise FileFormatError(path, "not the state of a training run; begin the run anew by --overwrite")
     return state

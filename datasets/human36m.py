@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lift3d.datasets.checks import check_projection, check_targets, make_view
+from lift3d.datasets.checks import check_targets, make_view
 from lift3d.datasets.human36m_cameras import find_cameras, read_cameras
 from lift3d.datasets.human36m_files import find_takes, read_take
 from lift3d.datasets.human36m_layout import (
@@ -36,7 +36,8 @@ from lift3d.datasets.human36m_layout import (
     select_joints,
     take_name,
 )
-from lift3d.datasets.recordings import DataSetInfo, Recording, View
+from lift3d.datasets.projection_check import check_projections
+from lift3d.datasets.recordings import DataSetInfo, Recording
 from lift3d.datasets.videopose3d_files import Keypoints, read_positions_2d, read_positions_3d
 from lift3d.errors import FileFormatError
 from lift3d.geometry.cameras import Camera
@@ -44,10 +45,6 @@ from lift3d.skeletons import H36M17
 
 POSITIONS = "data_3d_h36m.npz"
 GROUND_TRUTH = "gt"
-# Pixels that half of the joints may be away from their projection: VideoPose3D's lens formula differs by a pixel or
-# so; detectors mark other places of the body, but the cameras of another subject or in another order are far off.
-TRUTH_LIMIT = 3.0
-DETECTION_LIMIT = 60.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ def read(
             "notes": [DRIFT] if "S9" in subjects else [],
         },
     )
-    return info, _recordings(takes, rigs, detections, TRUTH_LIMIT if truth else DETECTION_LIMIT)
+    return info, _recordings(takes, rigs, detections, info)
 
 
 def _takes(source: Path, subjects: Sequence[str]) -> list[_Take]:
@@ -174,18 +171,18 @@ def _keypoints_file(folder: Path, keypoints: str) -> Path:
 
 
 def _recordings(
-    takes: list[_Take], rigs: dict[str, tuple[Camera, ...]], detections: Keypoints | None, limit: float
+    takes: list[_Take], rigs: dict[str, tuple[Camera, ...]], detections: Keypoints | None, info: DataSetInfo
 ) -> Iterator[Recording]:
     for take in takes:
         xyz = select_joints(take.load()).astype(np.float32)
         check_targets(xyz, take.path, take.field)
-        views: list[View] = []
-        for index, camera in enumerate(rigs[take.subject]):
-            if detections is None:
-                views.append(make_view(camera, camera.project(xyz)))
-                continue
-            view = make_view(camera, *detections.pixels(take.subject, take.name, index, len(CAMERAS), len(xyz)))
-            field = f"positions_2d[{take.subject}][{take.name}][{index}]"
-            check_projection(view, detections.skeleton, xyz, H36M17, limit, detections.path, field)
-            views.append(view)
-        yield Recording(f"{take.subject}/{take.name}", take.subject, take.action, FPS, xyz, tuple(views))
+        views = [
+            make_view(camera, camera.project(xyz))
+            if detections is None
+            else make_view(camera, *detections.pixels(take.subject, take.name, index, len(CAMERAS), len(xyz)))
+            for index, camera in enumerate(rigs[take.subject])
+        ]
+        recording = Recording(f"{take.subject}/{take.name}", take.subject, take.action, FPS, xyz, tuple(views))
+        if detections is not None:
+            check_projections(recording, info, detections.path)
+        yield recording

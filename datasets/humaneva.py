@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lift3d.datasets.checks import check_projection, check_targets, make_view
+from lift3d.datasets.checks import check_targets, make_view
+from lift3d.datasets.projection_check import check_projections
 from lift3d.datasets.recordings import DataSetInfo, Recording
 from lift3d.datasets.resection import find_camera
 from lift3d.datasets.videopose3d_files import Keypoints, read_positions_2d, read_positions_3d
@@ -32,10 +33,9 @@ CAMERAS = ("C1", "C2", "C3")
 IMAGE_SIZE = (640, 480)
 POSITIONS = "data_3d_humaneva15.npz"
 GROUND_TRUTH = "gt"
-# Pixels that half of the joints may be away from their projection. Elbows and knees of the ground truth are the middles
-# of two projected markers, which moves them by a fraction of a pixel.
-TRUTH_LIMIT = 1.0
-DETECTION_LIMIT = 40.0
+# Pixels that half of the joints may be away from their projection through a camera that was found. Elbows and knees are
+# the middles of two projected markers, which moves them by a fraction of a pixel.
+LIMIT = 1.0
 
 
 def read(source: Path, keypoints: str = GROUND_TRUTH) -> tuple[DataSetInfo, Iterator[Recording]]:
@@ -92,7 +92,7 @@ def read(source: Path, keypoints: str = GROUND_TRUTH) -> tuple[DataSetInfo, Iter
             "cameras": f"found from {path.name} and {truth.path.name}",
         },
     )
-    return info, _recordings(positions, rigs, detections, TRUTH_LIMIT if detections is truth else DETECTION_LIMIT)
+    return info, _recordings(positions, rigs, detections, info)
 
 
 def _action(chunk: str) -> str:
@@ -119,7 +119,7 @@ def _cameras(person: str, positions: dict[str, dict[str, np.ndarray]], truth: Ke
             camera, left = find_camera(points, pixels, IMAGE_SIZE, name, own_space=False)
         except CameraError as error:
             raise FileFormatError(truth.path, str(error), f"positions_2d[.../{person}][...][{index}]") from error
-        if not left <= TRUTH_LIMIT:
+        if not left <= LIMIT:
             raise FileFormatError(
                 truth.path,
                 f"no camera {name} projects the 3D onto these 2D: the best leaves {left:.1f} pixels; are both files of "
@@ -134,15 +134,15 @@ def _recordings(
     positions: dict[str, dict[str, np.ndarray]],
     rigs: dict[str, tuple[Camera, ...]],
     detections: Keypoints,
-    limit: float,
+    info: DataSetInfo,
 ) -> Iterator[Recording]:
     for subject in TRAINING + TEST:
         for chunk in sorted(positions[subject]):
             xyz = positions[subject][chunk].astype(np.float32)
-            views = []
-            for index, camera in enumerate(rigs[subject.split("/")[1]]):
-                view = make_view(camera, *detections.pixels(subject, chunk, index, len(CAMERAS), len(xyz)))
-                field = f"positions_2d[{subject}][{chunk}][{index}]"
-                check_projection(view, detections.skeleton, xyz, HUMANEVA15, limit, detections.path, field)
-                views.append(view)
-            yield Recording(f"{subject}/{chunk}", subject, _action(chunk), FPS, xyz, tuple(views))
+            views = tuple(
+                make_view(camera, *detections.pixels(subject, chunk, index, len(CAMERAS), len(xyz)))
+                for index, camera in enumerate(rigs[subject.split("/")[1]])
+            )
+            recording = Recording(f"{subject}/{chunk}", subject, _action(chunk), FPS, xyz, views)
+            check_projections(recording, info, detections.path)
+            yield recording

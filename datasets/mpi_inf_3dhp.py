@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lift3d.datasets.checks import check_projection, check_targets, make_view
+from lift3d.datasets.checks import check_targets, make_view
 from lift3d.datasets.mpi_inf_3dhp_files import (
     POSITIONS,
     UNIVERSAL,
@@ -30,6 +30,7 @@ from lift3d.datasets.mpi_inf_3dhp_files import (
     read_training,
     read_valid,
 )
+from lift3d.datasets.projection_check import check_projections
 from lift3d.datasets.recordings import DataSetInfo, Recording
 from lift3d.datasets.resection import find_camera
 from lift3d.errors import CameraError, FileFormatError
@@ -46,8 +47,6 @@ TRAINING_SIZE = (2048, 2048)
 TEST_SIZES = {subject: (1920, 1080) if subject in ("TS5", "TS6") else (2048, 2048) for subject in TEST}
 FPS, FAST_FPS = 25.0, 50.0
 FAST = {("S1", "Seq2"), ("S3", "Seq1"), ("S3", "Seq2"), ("S5", "Seq1"), ("S5", "Seq2")}
-# Pixels that half of the joints may be away from their projection.
-LIMIT = 5.0
 
 _TEST_FOLDERS = ("", "test", "mpi_inf_3dhp_test_set", "mpi_inf_3dhp_test_set/mpi_inf_3dhp_test_set")
 
@@ -105,7 +104,7 @@ def read(source: Path, universal: bool = False) -> tuple[DataSetInfo, Iterator[R
         exclusions=tuple(exclusions),
         provenance={"source": source.resolve().name, "targets": UNIVERSAL if universal else POSITIONS},
     )
-    return info, _recordings(training, test, valid, universal)
+    return info, _recordings(training, test, valid, info, universal)
 
 
 def _training(source: Path) -> list[_Sequence]:
@@ -136,7 +135,11 @@ def _all_there(sequences: list[_Sequence]) -> list[_Sequence]:
 
 
 def _recordings(
-    training: list[_Sequence], test: list[_Sequence], valid: dict[str, np.ndarray], universal: bool
+    training: list[_Sequence],
+    test: list[_Sequence],
+    valid: dict[str, np.ndarray],
+    info: DataSetInfo,
+    universal: bool,
 ) -> Iterator[Recording]:
     for sequence in training:
         fps = FAST_FPS if (sequence.subject, sequence.name) in FAST else FPS
@@ -147,7 +150,7 @@ def _recordings(
             field = f"{POSITIONS}{{{index + 1}}}"
             everything = np.ones(len(marks.xyz), dtype=bool)
             camera = calibrated[index] if calibrated else _camera(marks, TRAINING_SIZE, name, sequence.path, field)
-            yield _recording(sequence, f"/{sequence.name}/{name}", marks, everything, camera, fps, field)
+            yield _recording(sequence, f"/{sequence.name}/{name}", marks, everything, camera, fps, field, info)
     for sequence in test:
         marks, frames = read_test(sequence.path, universal), valid[sequence.subject]
         if len(frames) != len(marks.xyz):
@@ -160,7 +163,7 @@ def _recordings(
             None if marks.universal is None else marks.universal[frames],
         )
         camera = _camera(kept, TEST_SIZES[sequence.subject], "camera", sequence.path, POSITIONS)
-        yield _recording(sequence, "", kept, frames, camera, FPS, POSITIONS)
+        yield _recording(sequence, "", kept, frames, camera, FPS, POSITIONS, info)
 
 
 def _camera(marks: Annotations, size: tuple[int, int], name: str, path: Path, field: str) -> Camera:
@@ -181,15 +184,17 @@ def _recording(
     camera: Camera,
     fps: float,
     field: str,
+    info: DataSetInfo,
 ) -> Recording:
     """A recording of annotations that were kept of some frames (all frames,) bool; the others are missing."""
+    name = f"{sequence.subject}{suffix}"
     targets = kept.xyz if kept.universal is None else kept.universal
+    check_targets(kept.xyz, sequence.path, field)
     check_targets(targets, sequence.path, field)
-    view = make_view(camera, kept.xy)
-    # The targets of the universal skeleton are of another size: the person's own must be where the 2D are.
-    check_projection(view, MPI17_PELVIS_FIRST, kept.xyz, MPI17_PELVIS_FIRST, LIMIT, sequence.path, field)
+    # The universal skeleton is of another size: the person's own must be where the 2D are.
+    own = Recording(name, sequence.subject, sequence.name, fps, kept.xyz, (make_view(camera, kept.xy),))
+    check_projections(own, info, sequence.path)
     xyz = np.full((len(frames), *targets.shape[1:]), np.nan, dtype=np.float32)
     xy = np.full((len(frames), *kept.xy.shape[1:]), np.nan)
     xyz[frames], xy[frames] = targets, kept.xy
-    name = f"{sequence.subject}{suffix}"
     return Recording(name, sequence.subject, sequence.name, fps, xyz, (make_view(camera, xy),))

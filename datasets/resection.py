@@ -16,7 +16,7 @@ from lift3d.geometry.cameras import Camera
 
 FEWEST_POINTS = 12
 # So many points spread over the recording determine a camera; more only take time.
-_POINTS = 3000
+_POINTS = 600
 
 
 def find_camera(

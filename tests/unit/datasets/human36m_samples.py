@@ -89,7 +89,7 @@ def all_positions(frames: int = 6, subjects: tuple[str, ...] = SUBJECTS) -> dict
 
 def cameras_of(subject: str) -> tuple[Camera, ...]:
     """Four cameras as the real ones stand, moved a little from subject to subject."""
-    move = 0.02 * int(subject[1:])
+    move = 0.08 * int(subject[1:])
     lens = [(-0.207, 0.248, -0.00098, -0.00142, -0.0031), (-0.194, 0.240, -0.0016, -0.0027, 0.0068),
             (-0.208, 0.255, 0.0015, -0.00076, -0.0025), (-0.198, 0.218, -0.00059, -0.0018, -0.0089)]  # fmt: skip
     centres = [(1.84, 4.96, 1.56), (1.76, -5.08, 1.61), (-1.85, 5.22, 1.49), (-1.79, -3.72, 1.57)]

@@ -13,6 +13,7 @@ import pytest
 from lift3d.datasets import human36m
 from lift3d.datasets.human36m_cameras import read_cameras
 from lift3d.datasets.human36m_layout import take_name
+from lift3d.datasets.projection_check import TRUTH_LIMIT
 from lift3d.datasets.recordings import Recording
 from lift3d.errors import FileFormatError
 from lift3d.skeletons import COCO17, H36M17
@@ -262,63 +263,56 @@ def another_camera(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("write", "file", "words"),
     [
-        pytest.param(wrong_key, "data_3d_h36m.npz", "positions_3d: is missing; the file holds poses", id="key of 3D"),
+        pytest.param(wrong_key, "3d", "positions_3d: is missing; the file holds poses", id="key of 3D"),
         pytest.param(
-            spoil_3d(lambda p: {"S1": p["S1"]}), "data_3d_h36m.npz", r"positions_3d\[S11\]: the subject is missing", id="subject"
+            spoil_3d(lambda p: {"S1": p["S1"]}), "3d", r"positions_3d\[S11\]: the subject is missing", id="subject"
         ),
-        pytest.param(
-            spoil_3d(without("S1", "Eating 1")), "data_3d_h36m.npz", "S1: 1 takes of 'Eating'", id="take"
-        ),
+        pytest.param(spoil_3d(without("S1", "Eating 1")), "3d", "S1: 1 takes of 'Eating'", id="take"),
         pytest.param(
             spoil_3d(lambda p: p["S1"].update({"Swimming": p["S1"]["Eating"]})),
-            "data_3d_h36m.npz", r"\[S1\]\[Swimming\]: is not one of", id="action",
+            "3d", r"\[S1\]\[Swimming\]: is not one of", id="action",
         ),
         pytest.param(
             spoil_3d(lambda p: p["S1"].update({"Eating": p["S1"]["Eating"][:0]})),
-            "data_3d_h36m.npz", r"positions_3d\[S1\]\[Eating\]: the action has no frames", id="no frames",
+            "3d", r"positions_3d\[S1\]\[Eating\]: the action has no frames", id="no frames",
         ),
         pytest.param(
             spoil_3d(lambda p: p["S1"].update({"Eating": p["S1"]["Eating"][:, :17]})),
-            "data_3d_h36m.npz", r"positions_3d\[S1\]\[Eating\]: expected \(frames, 32, 3\)", id="joints",
+            "3d", r"positions_3d\[S1\]\[Eating\]: expected \(frames, 32, 3\)", id="joints",
+        ),
+        pytest.param(spoil_3d(lambda p: p["S1"].update({"Eating": "lunch"})), "3d", "found str", id="type"),
+        pytest.param(spoil_3d(lambda p: [1, 2]), "3d", "expected a dictionary", id="no dictionary"),
+        pytest.param(
+            spoil_3d(with_nan), "3d", r"\[S11\]\[Photo 1\]: 1 of \d frames have 3D targets.*frame 2", id="NaN"
         ),
         pytest.param(
-            spoil_3d(lambda p: p["S1"].update({"Eating": "lunch"})), "data_3d_h36m.npz", "found str", id="type"
-        ),
-        pytest.param(spoil_3d(lambda p: [1, 2]), "data_3d_h36m.npz", "expected a dictionary", id="no dictionary"),
-        pytest.param(
-            spoil_3d(with_nan), "data_3d_h36m.npz", r"\[S11\]\[Photo 1\]: 1 of \d frames have 3D targets.*frame 2", id="NaN"
+            spoil_2d(without("S11")), "2d", r"positions_2d\[S11\]: the subject is missing", id="subject of 2D"
         ),
         pytest.param(
-            spoil_2d(without("S11")), "data_2d_h36m_gt.npz", r"positions_2d\[S11\]: the subject is missing",
-            id="subject of 2D",
+            spoil_2d(without("S1", "Posing")), "2d", r"\[S1\]\[Posing\]: the action is missing", id="action of 2D"
         ),
         pytest.param(
-            spoil_2d(without("S1", "Posing")), "data_2d_h36m_gt.npz", r"\[S1\]\[Posing\]: the action is missing",
-            id="action of 2D",
+            spoil_2d(without("S1", "Posing", 3)), "2d", r"\[Posing\]: 3 cameras where there are 4", id="views"
+        ),
+        pytest.param(spoil_2d(cut), "2d", r"\[Smoking\]\[3\]: \d frames of 2D keypoints for", id="frames"),
+        pytest.param(
+            spoil_2d(other_cameras), "2d",
+            r"S11/Directions 1, camera \d+: cameras do not project onto the 2D",
+            id="another subject's cameras",
         ),
         pytest.param(
-            spoil_2d(without("S1", "Posing", 3)), "data_2d_h36m_gt.npz", r"\[Posing\]: 3 cameras where there are 4", id="views"
-        ),
-        pytest.param(spoil_2d(cut), "data_2d_h36m_gt.npz",
-        r"\[Smoking\]\[3\]: \d frames of 2D keypoints for", id="frames"),
-        pytest.param(
-            spoil_2d(other_cameras), "data_2d_h36m_gt.npz",
-           
-            r"positions_2d\[S11\]\[Directions 1\]\[\d\]: the camera '\d+' does not project", id="another subject's cameras",
+            spoil_2d(lambda k: k["S1"]["Waiting"].reverse()), "2d",
+            r"S1/Waiting, camera 54138969: cameras do not project onto the 2D", id="views in another order",
         ),
         pytest.param(
-            spoil_2d(lambda k: k["S1"]["Waiting"].reverse()), "data_2d_h36m_gt.npz",
-            r"positions_2d\[S1\]\[Waiting\]\[0\]: the camera .* does not project", id="views in another order",
-        ),
-        pytest.param(
-            spoil_2d(lambda k: None, {"layout_name": "lego", "num_joints": 17}), "data_2d_h36m_gt.npz",
+            spoil_2d(lambda k: None, {"layout_name": "lego", "num_joints": 17}), "2d",
             "metadata: the layout 'lego' of 17 joints is unknown", id="layout",
         ),
         pytest.param(
-            spoil_2d(lambda k: None, {"num_joints": 17, "keypoints_symmetry": [[1, 2, 3], [4, 5, 6]]}),
-            "data_2d_h36m_gt.npz", r"keypoints_symmetry\]: the left and right joints", id="symmetry",
+            spoil_2d(lambda k: None, {"num_joints": 17, "keypoints_symmetry": [[1, 2, 3], [4, 5, 6]]}), "2d",
+            r"keypoints_symmetry\]: the left and right joints", id="symmetry",
         ),
-        pytest.param(no_metadata, "data_2d_h36m_gt.npz", "metadata: is missing", id="metadata"),
+        pytest.param(no_metadata, "2d", "metadata: is missing", id="metadata"),
         pytest.param(no_cameras, "", "no file of the cameras", id="cameras"),
         pytest.param(cameras_without_subject, "cameras.h5", "no subject 'S11'", id="subject's cameras"),
         pytest.param(another_camera, "cameras.h5", "S1: expected the cameras 54138969", id="another camera"),
@@ -329,7 +323,8 @@ def test_what_can_be_wrong(tmp_path: Path, write: Callable[[Path], None], file: 
     keypoints = "gt" if (tmp_path / "data_2d_h36m_gt.npz").exists() else None
     with pytest.raises(FileFormatError, match=words) as caught:
         list(human36m.read(tmp_path, keypoints, subjects=FEW)[1])
-    assert caught.value.path == str(tmp_path / file)
+    name = {"3d": "data_3d_h36m.npz", "2d": "data_2d_h36m_gt.npz"}.get(file, file)
+    assert caught.value.path == str(tmp_path / name)
     assert "\n" not in str(caught.value)
 
 
@@ -365,7 +360,9 @@ def test_the_real_cameras(shared_data: Path) -> None:
             lens = plane * (1 + r2 * (k1 + r2 * (k2 + r2 * k3)) + (plane @ p)[..., None]) + p * r2
             theirs = lens * camera.K[(0, 1), (0, 1)] + camera.K[:2, 2]
             apart = np.linalg.norm(theirs - pixels, axis=-1)
-            assert 1e-4 < np.median(apart) < human36m.TRUTH_LIMIT / 3
+            body = np.linalg.norm(np.ptp(pixels, axis=1), axis=-1)[:, None]
+            assert 1e-6 < np.median(apart / body) < TRUTH_LIMIT / 5
     # One subject's cameras are not another's.
-    moved = np.linalg.norm(rigs["S1"][0].project(person) - rigs["S5"][0].project(person), axis=-1)
-    assert np.median(moved) > 5 * human36m.TRUTH_LIMIT
+    pixels = rigs["S1"][0].project(person)
+    moved = np.linalg.norm(pixels - rigs["S5"][0].project(person), axis=-1)
+    assert np.median(moved / np.linalg.norm(np.ptp(pixels, axis=1), axis=-1)[:, None]) > TRUTH_LIMIT

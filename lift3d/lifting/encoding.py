@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -13,7 +14,6 @@ from lift3d.geometry.cameras import Camera
 from lift3d.lifting.normalization import BodyMoments, BodyView, body_view, encode, measure_body
 from lift3d.lifting.rate import RatePlan, insert_frames
 from lift3d.models.checkpoint import CheckpointInfo
-from lift3d.models.factory import make_config
 from lift3d.poses import Keypoints2D
 from lift3d.skeletons import LIFTER23, Conversion, conversion, get_skeleton
 
@@ -26,7 +26,12 @@ class Encoder(ABC):
 
     Time runs at the network's rate: frame q of interleaved clip r is frame q * phases + r of the clip with its
     inserted frames. Frames before the first and after the last repeat them.
+
+    Attributes:
+        features: numbers a joint of the input.
     """
+
+    features: ClassVar[int]
 
     def __init__(self, keypoints: Keypoints2D, change: Conversion, plan: RatePlan) -> None:
         self.keypoints, self.plan = keypoints, plan
@@ -96,12 +101,13 @@ def make_encoder(
     change = conversion(keypoints.skeleton, get_skeleton(info.input_skeleton))
     if info.normalization == "person":
         return PersonEncoder(keypoints, change, camera, camera_known, plan)
-    with_confidence = make_config(info.architecture, info.config).features_in == 3
-    return ImageEncoder(keypoints, change, plan, with_confidence)
+    return ImageEncoder(keypoints, change, plan)
 
 
 class PersonEncoder(Encoder):
     """Person-centred input; see lift3d.lifting.normalization."""
+
+    features = 3
 
     def __init__(
         self, keypoints: Keypoints2D, change: Conversion, camera: Camera, camera_known: bool, plan: RatePlan
@@ -162,13 +168,12 @@ class PersonEncoder(Encoder):
 class ImageEncoder(Encoder):
     """VideoPose3D's input: pixels over half the image's width, the image's centre at 0, all joints known.
 
-    Missing keypoints are interpolated over time, since these networks know no missing joints. Networks of three
-    numbers a joint are given the confidence as well, 0 where it is interpolated.
+    Missing keypoints are interpolated over time, since these networks know no missing joints.
     """
 
-    def __init__(
-        self, keypoints: Keypoints2D, change: Conversion, plan: RatePlan, with_confidence: bool = False
-    ) -> None:
+    features = 2
+
+    def __init__(self, keypoints: Keypoints2D, change: Conversion, plan: RatePlan) -> None:
         super().__init__(keypoints, change, plan)
         if keypoints.image_size is None:
             raise SkeletonError("this checkpoint needs the size of the images: give image_size (--image-size WxH)")
@@ -188,9 +193,6 @@ class ImageEncoder(Encoder):
                     )
         width, height = keypoints.image_size
         self.input = xy / np.float32(width / 2) - np.array([1, height / width], np.float32)
-        if with_confidence:
-            confidence = change.apply_confidence(keypoints.confidence)
-            self.input = np.concatenate([self.input, confidence[..., None]], axis=-1)
 
     def encode(self, first: int, last: int) -> Tensor:
         index = self._frames(first, last)
@@ -200,9 +202,7 @@ class ImageEncoder(Encoder):
         return torch.from_numpy(np.moveaxis(values[index - low * insert], 2, 0).copy())
 
     def mirror(self, inputs: Tensor) -> Tensor:
-        mirrored = inputs[:, :, list(self.change.target.mirror_order)]
-        mirrored[..., 0] *= -1
-        return mirrored
+        return inputs[:, :, list(self.change.target.mirror_order)] * torch.tensor([-1.0, 1.0])
 
     def to_camera_axes(self, poses: Tensor, first: int) -> Tensor:
         return poses

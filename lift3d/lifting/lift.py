@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lift3d.errors import Lift3DError, ShapeError
+from lift3d.errors import CheckpointError, Lift3DError, ShapeError
 from lift3d.geometry.cameras import Camera
 from lift3d.lifting.encoding import make_encoder
 from lift3d.lifting.normalization import REFERENCE_HEIGHT
@@ -67,6 +67,11 @@ def lift(
     output = get_skeleton(info.output_skeleton)
     plan = plan_rate(keypoints.fps, info.fps)
     encoder = make_encoder(keypoints, info, camera, camera_known, plan)
+    if network.config.features_in != encoder.features:
+        raise CheckpointError(
+            f"{checkpoint}: normalization {info.normalization!r} has {encoder.features} numbers a joint, but the "
+            f"network reads {network.config.features_in}"
+        )
     scale, scale_note = _scale(info, height)
 
     temperature = torch.tensor(info.sigma.get("temperature", (1.0, 1.0, 1.0)))

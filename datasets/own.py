@@ -221,9 +221,7 @@ def _read_recording(
         poses = read_poses(file)
         _one_person(poses, file)
         if poses.space != "world":
-            raise FileFormatError(
-                file, "the poses are in a camera's space; the rig's world is needed", f"{field}.poses"
-            )
+            raise FileFormatError(file, "the poses are in a camera's space and not in the rig's world", "space")
     places = {f"keypoints.{camera}": motion for camera, motion in keypoints.items()}
     motions: dict[str, Keypoints2D | Poses3D] = {**({"poses": poses} if poses is not None else {}), **places}
     lengths = {place: motion.frames for place, motion in motions.items()}

@@ -83,6 +83,11 @@ class PosedBodies:
         """(batch, 17, 3, frames) the joints of H36M17, metres."""
         return _weighted(self.joints.target, self.vectors[..., frames])
 
+    def middle(self) -> Tensor:
+        """(batch, 3) mean of the target's joints in the middle frame, metres."""
+        vectors = self.vectors[..., self.vectors.shape[-1] // 2]
+        return (self.joints.target.mean(1)[..., None] * vectors).sum(1)
+
     def pelvis(self) -> Tensor:
         """(batch, 3, frames), metres."""
         return self.joints.target[:, :1, V["pelvis"], None] * self.vectors[:, V["pelvis"]]

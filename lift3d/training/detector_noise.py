@@ -117,22 +117,23 @@ def detect(plane: Tensor, depth: Tensor, noise: DetectorNoise, fps: float, draws
     level, own = draws.normal(1 + joints).split([1, joints], dim=1)
 
     slow = knots(frames, DRIFT_SECONDS * fps, phase)
-    drift, jitter = draws.noise(2 * joints, slow.shape[1]), draws.noise(2 * joints, frames)
-    error = torch.baddbmm(jitter, drift, slow, beta=noise.jitter, alpha=noise.drift).view_as(plane)
-    error *= ((noise.spread * level).exp() * _RELATIVE)[..., None, None]
+    drift, error = draws.noise(2 * joints, slow.shape[1]), draws.noise(2 * joints, frames)
+    error.baddbmm_(drift, slow, beta=noise.jitter, alpha=noise.drift)
+    size = ((noise.spread * level).exp() * _RELATIVE)[..., None] / depth[:, None]
+    found = error.view_as(plane).mul_(size[:, :, None]).add_(plane)
     # Three normal numbers for every gross error: x, y, and whether the detector knows.
     gross = normal_table()[outliers.place[:, None] + torch.arange(3)]
     row = outliers.window * joints + outliers.joint
+    away = gross * (GROSS / depth[outliers.window, outliers.frame])[:, None]
     for axis in (0, 1):
-        error.view(-1).index_add_(0, (2 * row + axis) * frames + outliers.frame, gross[:, axis], alpha=GROSS)
-    found = torch.addcdiv(plane, error, depth[:, None, None])
+        found.view(-1).index_add_(0, (2 * row + axis) * frames + outliers.frame, away[:, axis])
     for part, swap in zip(_SWAPPED, swaps, strict=True):
         _swap_sides(found, part, swap)
 
     certain = silent < noise.silent_probability
-    confidence = draws.noise(joints, frames).mul_(0.05)
-    confidence += (0.55 + 0.4 * typical[:, None] + 0.1 * own)[..., None]
-    confidence = torch.maximum(confidence, torch.where(certain, 1.0, 0.1)[:, None, None]).clamp_max_(1)
+    usual = (0.55 + 0.4 * typical[:, None] + 0.1 * own)[..., None]
+    confidence = torch.add(usual, draws.noise(joints, frames), alpha=0.05)
+    torch.maximum(confidence, torch.where(certain, 1.0, 0.1)[:, None, None], out=confidence).clamp_max_(1)
     chance = torch.special.ndtr(gross[:, 2])
     doubt = torch.where((chance < ADMITTED) & ~certain[outliers.window], 0.4 * chance / ADMITTED, 1.0)
     confidence.view(-1).scatter_reduce_(0, row * frames + outliers.frame, doubt, "prod")

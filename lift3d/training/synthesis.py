@@ -90,7 +90,7 @@ class WindowSynthesizer:
         plane, confidence = detect(plane, depth, self.config.noise, self.fps, draws)
         inputs, rotation = encode_windows(plane, confidence, aims.known, inside)
         target = bodies.target(slice(SIZE_WINDOW + first, SIZE_WINDOW + last))
-        target = (target - target[:, :1]).permute(0, 3, 1, 2) @ rotation[:, first:last].mT
+        target = _turn(target - target[:, :1], rotation[:, first:last])
         return Windows(inputs, target, bodies.clip)
 
 
@@ -144,9 +144,16 @@ def _project(bodies: PosedBodies, aims: Aims) -> tuple[Tensor, Tensor]:
     Cameras are placed around the middle of the body in the middle frame.
     """
     seen = bodies.seen()
-    middle = seen.shape[-1] // 2
-    centre = bodies.target(slice(middle, middle + 1))[..., 0].mean(1)
+    centre = bodies.middle()
     offset = aims.offset(seen[:, :, 2].amin((1, 2)) - centre[:, 2]) - centre
     seen += offset[:, None, :, None]
     plane = seen[:, :, :2] * (aims.assumed_focal[:, None, None, None] / seen[:, :, 2:])
     return plane, bodies.pelvis()[:, 2] + offset[:, 2:]
+
+
+def _turn(points: Tensor, rotation: Tensor) -> Tensor:
+    """Points (batch, joints, 3, frames) turned by (batch, frames, 3, 3), as (batch, frames, joints, 3)."""
+    columns = rotation.permute(3, 0, 2, 1)[:, :, None]
+    x, y, z = points.unsqueeze(3).unbind(2)
+    turned = (x * columns[0]).addcmul_(y, columns[1]).addcmul_(z, columns[2])
+    return turned.permute(0, 3, 1, 2).contiguous()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 from types import UnionType
@@ -56,7 +57,7 @@ def parse_config(values: Mapping[str, Any], path: str | PathLike[str]) -> Traini
     for field, problem in _unknown_fields(TrainingConfig, values, ""):
         raise ConfigurationError(f"{path}, field {field}: {problem}")
     try:
-        config = TypeAdapter(TrainingConfig).validate_python(values)
+        config = _adapter().validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
         # A field of a union is reported below the name of the union's member, which is no field.
@@ -87,6 +88,11 @@ def find_differences(first: TrainingConfig, second: TrainingConfig) -> list[str]
         for name in dict.fromkeys([*values, *others])
         if values.get(name) != others.get(name)
     ]
+
+
+@lru_cache
+def _adapter() -> TypeAdapter[TrainingConfig]:
+    return TypeAdapter(TrainingConfig)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

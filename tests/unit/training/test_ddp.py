@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import tiny_runs
 import torch
-from tiny_runs import CONFIG, make_training, run_tiny
+from tiny_runs import CONFIG, make_training, run_tiny, without_dropout
 
 from lift3d.errors import ConfigurationError
 from lift3d.training.curves import read_curves
@@ -28,9 +28,9 @@ def run_two(folder: Path, *arguments: str) -> None:
 
 
 def test_first_gradients_are_those_of_one_process(tmp_path: Path) -> None:
-    run_two(tmp_path / "two", "--frozen", "--steps", "1")
+    run_two(tmp_path / "two", "--frozen", "--no-dropout", "--steps", "1")
     config = replace(CONFIG, steps=1, optimizer=replace(CONFIG.optimizer, clip_norm=None))
-    training = make_training(config, frozen=True)
+    training = make_training(without_dropout(config), frozen=True)
     run_tiny(tmp_path / "one", training)
     found = torch.load(tmp_path / "two" / "gradients.pt", weights_only=True)
     for name, parameter in training.network.named_parameters():
@@ -40,8 +40,8 @@ def test_first_gradients_are_those_of_one_process(tmp_path: Path) -> None:
 
 def test_a_short_training_ends_within_two_per_cent(tmp_path: Path) -> None:
     # Batch norms see half a batch each: the batch has to be large enough for its statistics.
-    run_two(tmp_path / "two", "--steps", "120", "--batch", "256")
-    one = run_tiny(tmp_path / "one", make_training(replace(CONFIG, steps=120, batch=256)))
+    run_two(tmp_path / "two", "--steps", "120", "--batch", "256", "--no-dropout")
+    one = run_tiny(tmp_path / "one", make_training(without_dropout(replace(CONFIG, steps=120, batch=256))))
     rows = [read_curves(tmp_path / name / "metrics.csv") for name in ("one", "two")]
     assert len(rows[0]) == len(rows[1]) == 12
     assert float(rows[0][-1]["validation/mpjpe"]) < 0.5 * float(rows[0][0]["validation/mpjpe"])

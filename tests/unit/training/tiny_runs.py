@@ -77,12 +77,12 @@ class FrozenNorms(TemporalConvolution):
 
 
 def make_training(config: TrainingConfig = CONFIG, frozen: bool = False, delay: float = 0.0) -> Training:
-    """A run of the tiny task; ``frozen``: what differs between processes, batch norms and dropout, does nothing."""
+    """A run of the tiny task; ``frozen``: its batch norms keep their statistics."""
     torch.manual_seed(config.seed)
     settings = dict(config.model.settings)
     network: Lifter
     if frozen:
-        network = FrozenNorms(TemporalConvolutionConfig(**settings | {"dropout": 0.0}))
+        network = FrozenNorms(TemporalConvolutionConfig(**settings))
     else:
         network = make_network(config.model.architecture, settings)
     context = network.config.past + network.config.future
@@ -94,6 +94,11 @@ def make_training(config: TrainingConfig = CONFIG, frozen: bool = False, delay: 
         make_validation(TinyBatches(64, config.outputs, context, seed=2), 2),
         CheckpointInfo(config.model.architecture, settings, "h36m17", "h36m17", "image", 50.0, card={"title": "tiny"}),
     )
+
+
+def without_dropout(config: TrainingConfig) -> TrainingConfig:
+    """A configuration in which the processes' random numbers make no difference."""
+    return replace(config, model=ModelConfig(config.model.architecture, {**config.model.settings, "dropout": 0.0}))
 
 
 def run_tiny(
@@ -129,10 +134,13 @@ def main() -> None:
     parser.add_argument("--devices", type=int, default=1)
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--frozen", action="store_true")
+    parser.add_argument("--no-dropout", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     optimizer = replace(CONFIG.optimizer, clip_norm=None) if arguments.frozen else CONFIG.optimizer
     config = replace(CONFIG, steps=arguments.steps, batch=arguments.batch, optimizer=optimizer)
+    if arguments.no_dropout:
+        config = without_dropout(config)
     training = make_training(config, arguments.frozen, arguments.delay)
 
     def say(status: Status) -> None:

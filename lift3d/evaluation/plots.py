@@ -127,13 +127,13 @@ def draw_coverage(coverage: Coverage) -> Figure:
 
     joints = figure.add_axes((0.66, 0.12, 0.31, 0.70))
     names = list(coverage.joints)[::-1]
-    values = [coverage.joints[name][1] for name in names]
+    within = [coverage.joints[name][1] for name in names]
     nominal = NOMINAL[1]
     joints.axvspan(nominal - TOLERANCE, nominal + TOLERANCE, color=GRID, linewidth=0, zorder=0)
     joints.axvline(nominal, color=FAINT, linewidth=0.9, zorder=1)
-    joints.scatter(values, range(len(names)), color=LEFT, s=30, zorder=3)
+    joints.scatter(within, range(len(names)), color=LEFT, s=30, zorder=3)
     joints.set_yticks(range(len(names)), names, parse_math=False)
-    spread = max(10.0, 1.15 * max([abs(value - nominal) for value in values], default=0))
+    spread = max(10.0, 1.15 * max([abs(value - nominal) for value in within], default=0))
     joints.set_xlim(nominal - spread, nominal + spread)
     joints.set_xlabel("errors within one sigma, %, by joint", fontsize=10, color=FAINT)
     _quiet(joints, "x")

@@ -7,8 +7,6 @@ from dataclasses import fields
 from importlib import import_module
 from typing import Any
 
-import torch
-
 from lift3d.errors import CheckpointError
 from lift3d.models.network import Lifter, NetworkConfig
 
@@ -116,14 +114,7 @@ def make_network(architecture: str, settings: Mapping[str, Any]) -> Lifter:
         CheckpointError: no such architecture, an unknown or impossible field, or more weights than MOST_PARAMETERS.
     """
     config = make_config(architecture, settings)
-    build = _part(architecture, "modeling", 1)
-    try:
-        # Counted before they are allocated.
-        with torch.device("meta"):
-            parameters = sum(parameter.numel() for parameter in build(config).parameters())
-    except (RuntimeError, OverflowError, TypeError) as error:
-        raise CheckpointError(f"configuration of {architecture}: impossible sizes ({error})") from error
-    if parameters > MOST_PARAMETERS:
-        raise CheckpointError(f"configuration of {architecture}: {parameters} weights are too many")
-    network: Lifter = build(config)
+    if config.parameters > MOST_PARAMETERS:
+        raise CheckpointError(f"configuration of {architecture}: {config.parameters} weights are too many")
+    network: Lifter = _part(architecture, "modeling", 1)(config)
     return network

@@ -32,3 +32,15 @@ def require_dropout(config: Any) -> None:
     value = config.dropout
     if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and 0 <= value < 1):
         raise CheckpointError(f"dropout must be in [0, 1), not {value!r}")
+
+
+def require_filter_widths(config: Any) -> tuple[int, ...]:
+    """``filter_widths`` as a tuple. Raises CheckpointError unless they are odd whole numbers, one at least."""
+    widths = config.filter_widths
+    if (
+        not isinstance(widths, list | tuple)
+        or not 1 <= len(widths) <= MOST_LAYERS
+        or any(type(width) is not int or width < 1 or width % 2 == 0 for width in widths)
+    ):
+        raise CheckpointError(f"filter_widths must be 1 to {MOST_LAYERS} odd numbers of 1 or more, not {widths!r}")
+    return tuple(widths)

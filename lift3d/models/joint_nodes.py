@@ -92,6 +92,13 @@ class JointMixing(nn.Module):
         return self.weight @ x
 
 
+def node_parameters(config: NodeConfig, channels: int) -> int:
+    """Numbers that are trained in ``NodeEmbedding`` and ``JointMixing`` together."""
+    linears = 1 + (config.joints_in > len(get_skeleton(config.skeleton)))
+    embedding = linears * (config.features_in + 1) * channels + config.joints_in * channels
+    return embedding + (config.joints_out * config.joints_in if mixes_joints(config) else 0)
+
+
 def joint_mixing(config: NodeConfig) -> nn.Module:
     """``JointMixing``, or nothing to do where the output's joints are the input's."""
     return JointMixing(config) if mixes_joints(config) else nn.Identity()

@@ -54,7 +54,11 @@ class NetworkConfig(Protocol):
 
     @property
     def multiply_adds(self) -> int:
-        """Multiply-adds a frame of output over a long clip."""
+        """Multiply-adds a frame of output over a long clip, in matrix products."""
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that are trained: what the factory bounds before it allocates them."""
 
 
 class Lifter(nn.Module):

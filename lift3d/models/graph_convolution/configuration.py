@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lift3d.errors import CheckpointError
-from lift3d.models.fields import MOST_LAYERS, require_counts, require_dropout, require_flags
+from lift3d.models.fields import require_counts, require_dropout, require_filter_widths, require_flags
 from lift3d.models.heads import values_per_joint
-from lift3d.models.joint_nodes import mixes_joints, require_layouts
+from lift3d.models.joint_nodes import mixes_joints, node_parameters, require_layouts
 from lift3d.skeletons import get_skeleton
 
 # Kinds of neighbour that each have weights of their own: itself, parent, children, mirror image.
@@ -48,14 +47,7 @@ class GraphConvolutionConfig:
         require_flags(self, "sigma", "causal")
         require_dropout(self)
         require_layouts(self)
-        widths = self.filter_widths
-        if (
-            not isinstance(widths, list | tuple)
-            or not 1 <= len(widths) <= MOST_LAYERS
-            or any(type(width) is not int or width < 1 or width % 2 == 0 for width in widths)
-        ):
-            raise CheckpointError(f"filter_widths must be 1 to {MOST_LAYERS} odd numbers, not {widths!r}")
-        object.__setattr__(self, "filter_widths", tuple(widths))
+        object.__setattr__(self, "filter_widths", require_filter_widths(self))
 
     @property
     def receptive_field(self) -> int:
@@ -91,3 +83,11 @@ class GraphConvolutionConfig:
         mixing = self.joints_out * nodes * width if mixes_joints(self) else 0
         last = self.joints_out * width * values_per_joint(self.sigma)
         return nodes * self.features_in * width + blocks + mixing + last
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that are trained."""
+        width = self.channels
+        edges = 2 * self.partitions * self.joints_in**2
+        blocks = sum(edges + (self.partitions + taps) * width**2 + 4 * width for taps in self.filter_widths)
+        return node_parameters(self, width) + blocks + (width + 1) * values_per_joint(self.sigma)

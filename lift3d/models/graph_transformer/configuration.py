@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from lift3d.errors import CheckpointError
 from lift3d.models.fields import MOST_LAYERS, require_counts, require_dropout, require_flags
 from lift3d.models.heads import values_per_joint
-from lift3d.models.joint_nodes import mixes_joints, require_layouts
+from lift3d.models.joint_nodes import mixes_joints, node_parameters, require_layouts
 
 
 @dataclass(frozen=True)
@@ -104,3 +104,15 @@ class GraphTransformerConfig:
         mixing = self.joints_out * nodes * width if mixes_joints(self) else 0
         last = self.joints_out * self.representation * (width + values_per_joint(self.sigma))
         return nodes * (self.features_in * width + self.layers * layer) + mixing + last
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that are trained."""
+        width = self.channels
+        attention = 4 * width**2 + width
+        graph = 2 * width**2 + 4 * width
+        # Of each of the four blocks in a layer: its perceptron, two layer norms, two scales.
+        block = 2 * self.mlp_ratio * width**2 + (self.mlp_ratio + 1) * width + 6 * width
+        layer = 2 * attention + 2 * graph + 4 * block + 2 * (2 * width + 1)
+        last = (width + 1) * self.representation + (self.representation + 1) * values_per_joint(self.sigma)
+        return node_parameters(self, width) + self.layers * layer + 2 * width + last

@@ -75,3 +75,10 @@ class RecurrentConfig:
         inputs = [self.channels] + [self.channels * self.directions] * (self.layers - 1)
         cells = sum(GATES[self.cell] * self.directions * self.channels * (width + self.channels) for width in inputs)
         return embed + cells + self.channels * self.directions * self.joints_out * values_per_joint(self.sigma)
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that are trained."""
+        biases = self.channels + 2 * GATES[self.cell] * self.channels * self.directions * self.layers
+        norms = 2 * self.channels * (1 + self.directions)
+        return self.multiply_adds + biases + norms + self.joints_out * values_per_joint(self.sigma)

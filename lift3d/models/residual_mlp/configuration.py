@@ -58,3 +58,9 @@ class ResidualMLPConfig:
         first = self.joints_in * self.features_in * self.channels
         last = self.channels * self.joints_out * values_per_joint(self.sigma)
         return first + 2 * self.blocks * self.channels**2 + last
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that are trained."""
+        norms = 2 * self.channels * (1 + 2 * self.blocks)
+        return self.multiply_adds + norms + self.joints_out * values_per_joint(self.sigma)

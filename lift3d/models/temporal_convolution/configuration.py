@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lift3d.errors import CheckpointError
+from lift3d.models.fields import require_counts, require_dropout, require_filter_widths, require_flags
 from lift3d.models.heads import values_per_joint
 
 
@@ -35,14 +35,10 @@ class TemporalConvolutionConfig:
     sigma: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "filter_widths", tuple(self.filter_widths))
-        if not self.filter_widths or any(width < 1 or width % 2 == 0 for width in self.filter_widths):
-            raise CheckpointError(f"filter_widths must be odd numbers of 1 or more, not {self.filter_widths}")
-        for name in ("joints_in", "features_in", "joints_out", "channels"):
-            if not 0 < getattr(self, name) <= 1_000_000:
-                raise CheckpointError(f"{name} must be a positive number, not {getattr(self, name)}")
-        if not 0 <= self.dropout < 1:
-            raise CheckpointError(f"dropout must be in [0, 1), not {self.dropout}")
+        require_counts(self, "joints_in", "features_in", "joints_out", "channels")
+        require_flags(self, "causal", "sigma")
+        require_dropout(self)
+        object.__setattr__(self, "filter_widths", require_filter_widths(self))
 
     @property
     def receptive_field(self) -> int:
@@ -70,3 +66,9 @@ class TemporalConvolutionConfig:
         first = self.joints_in * self.features_in * self.channels * self.filter_widths[0]
         blocks = sum((width + 1) * self.channels**2 for width in self.filter_widths[1:])
         return first + blocks + self.channels * self.joints_out * values_per_joint(self.sigma)
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that are trained."""
+        norms = 2 * self.channels * (2 * len(self.filter_widths) - 1)
+        return self.multiply_adds + norms + self.joints_out * values_per_joint(self.sigma)

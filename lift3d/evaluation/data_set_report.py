@@ -133,7 +133,7 @@ class DataSetReport:
             f"checkpoint: {self.checkpoint['path']} ({self.checkpoint['summary']})",
             f"data set: {info.name} ({self.path}), subjects {', '.join(self.subjects)}",
             f"2D: {info.keypoints or 'of unknown source'}, layout {info.skeleton_2d}",
-            f"rules: {self.rules.title}",
+            f"rules: {self.rules.title}" + (f"; the set's own: {info.rules}" if info.rules else ""),
             f"poses: {poses}; flip augmentation {'on' if self.flip else 'off'}",
             f"scale: {SCALES[self.scale]}",
             f"{self.frames} frames of {self.clips} clips, {self.compared} joints compared; {rates} frames per second",

@@ -138,8 +138,8 @@ class PersonEncoding(SetEncoding):
             torch.where(seen, confidence, 0.0).transpose(1, 2).contiguous(),
             known,
             self.cut.given,
+            self.cut.poses,
         )
-        rotation = rotation[:, self.cut.past : self.cut.past + self.cut.outputs]
         joints = self._to_target.apply(clean.xyz)[0]
         joints = joints * (REFERENCE_HEIGHT / stature(joints))[:, None, None, None]
         joints = joints[:, self.cut.poses]

@@ -44,7 +44,7 @@ SHAPES = 0.2 * torch.randn(3, 51, generator=torch.Generator().manual_seed(0))
 
 
 class TinyBatches:
-    """Poses of three degrees of freedom, seen from the front; joints weigh differently.
+    """Poses of three degrees of freedom, seen from the front; joints weigh differently, and some of it nobody can see.
 
     A batch depends on seed and step alone.
     """
@@ -60,10 +60,12 @@ class TinyBatches:
         generator = torch.Generator().manual_seed(int(np.random.SeedSequence((self.seed, step)).generate_state(1)[0]))
         frames = self.outputs + self.context
         target = (torch.randn(self.size, frames, 3, generator=generator) @ SHAPES).unflatten(-1, (17, 3))
+        seen = target[..., :2].clone()
+        target += 0.05 * torch.randn(target.shape, generator=generator)
         weight = torch.rand(self.size, self.outputs, 17, generator=generator)
         middle = slice(self.context // 2, self.context // 2 + self.outputs)
         own = slice(self.size * part // parts, self.size * (part + 1) // parts)
-        return Batch(target[own, ..., :2], target[own, middle], weight[own], torch.arange(self.size)[own])
+        return Batch(seen[own], target[own, middle], weight[own], torch.arange(self.size)[own])
 
 
 class FrozenNorms(TemporalConvolution):

@@ -103,7 +103,7 @@ def measure_body(plane: Tensor, confidence: Tensor, skeleton: Skeleton = LIFTER2
     plane = torch.where(seen[..., None] > 0, plane, 0)
     centring = seen * weights
     centre = _weighted_mean(plane, centring)
-    turned = rotate_plane(look_at(_ray(centre)), plane)
+    turned = rotate_plane(look_at(ray(centre)), plane)
     standing = standing.expand(*seen.shape, 2)
     standing = standing - _weighted_mean(standing, centring)[..., None, :]
     return BodyMoments(
@@ -114,18 +114,22 @@ def measure_body(plane: Tensor, confidence: Tensor, skeleton: Skeleton = LIFTER2
     )
 
 
-def body_view(moments: BodyMoments) -> BodyView:
-    """The view of the body over a whole clip.
+def place_body(moments: BodyMoments) -> tuple[Tensor, Tensor]:
+    """Centre (..., frames, 2) on the plane z = 1 and apparent size (..., frames) of the body over a whole clip.
 
     The apparent size is the ratio of the two moments, each summed over a window first, so that no frame decides alone.
-    Frames in which nothing is seen take the view of the last earlier frame, or else of the first later one.
+    Frames in which nothing is seen are as the last earlier frame, or else as the first later one.
     """
-    centre = _hold(moments.centre, moments.seen)
     in_image, in_metres = _window_sum(moments.in_image), _window_sum(moments.in_metres)
     known = in_metres > 1e-3
     scale = torch.where(known, (in_image / in_metres.clamp_min(1e-3)).sqrt(), 1.0)
-    scale = _hold(scale[..., None], known)[..., 0].clamp_min(1e-4)
-    return BodyView(look_at(_ray(centre)), scale)
+    return _hold(moments.centre, moments.seen), _hold(scale[..., None], known)[..., 0].clamp_min(1e-4)
+
+
+def body_view(moments: BodyMoments) -> BodyView:
+    """The view of the body over a whole clip: towards the centre of ``place_body``, of its size."""
+    centre, scale = place_body(moments)
+    return BodyView(look_at(ray(centre)), scale)
 
 
 def find_body(plane: Tensor, confidence: Tensor, skeleton: Skeleton = LIFTER23) -> BodyView:
@@ -158,7 +162,7 @@ def encode(plane: Tensor, confidence: Tensor, view: BodyView, known_camera: Tens
     return torch.cat([joints, context[..., None, :]], dim=-2)
 
 
-def _ray(centre: Tensor) -> Tensor:
+def ray(centre: Tensor) -> Tensor:
     """Direction (..., 3) towards a point (..., 2) of the plane z = 1."""
     return torch.cat([centre, torch.ones_like(centre[..., :1])], dim=-1)
 

@@ -90,7 +90,7 @@ def knots(frames: int, spacing: float, phase: Tensor) -> Tensor:
         spacing: frames from one knot to the next.
         phase: (batch,) in 0..1, where in its first interval each window starts: every frame is alike then.
     """
-    count = int(frames / spacing) + 2
+    count = int((frames - 1) / spacing + 1) + 2
     place = torch.arange(frames) / spacing + phase[:, None, None]
     return (1 - (place - torch.arange(count)[:, None]).abs()).clamp_min_(0)
 

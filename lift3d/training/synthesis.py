@@ -84,13 +84,14 @@ class WindowSynthesizer:
         # The window over which the body's size is averaged reaches beyond the frames that the network sees.
         inside = slice(SIZE_WINDOW, SIZE_WINDOW + frames)
         first, last, _ = outputs.indices(frames)
+        outputs = slice(SIZE_WINDOW + first, SIZE_WINDOW + last)
         aims = aim_cameras(self.config.cameras, draws.normal(AIM_NORMAL), draws.uniform(AIM_UNIFORM))
         bodies = self.bodies.sample(frames + 2 * SIZE_WINDOW, aims.rotation, draws)
         plane, depth = _project(bodies, aims)
         plane, confidence = detect(plane, depth, self.config.noise, self.fps, draws)
-        inputs, rotation = encode_windows(plane, confidence, aims.known, inside)
-        target = bodies.target(slice(SIZE_WINDOW + first, SIZE_WINDOW + last))
-        target = _turn(target - target[:, :1], rotation[:, first:last])
+        inputs, rotation = encode_windows(plane, confidence, aims.known, inside, outputs)
+        target = bodies.target(outputs)
+        target = _turn(target - target[:, :1], rotation)
         return Windows(inputs, target, bodies.clip)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lift3d.lifting.normalization import BodyMoments, body_view, reference
+from lift3d.lifting.normalization import BodyMoments, look_at, place_body, ray, reference
 from lift3d.skeletons import LIFTER23
 
 
-def encode_windows(plane: Tensor, confidence: Tensor, known: Tensor, inside: slice) -> tuple[Tensor, Tensor]:
+def encode_windows(
+    plane: Tensor, confidence: Tensor, known: Tensor, inside: slice, outputs: slice
+) -> tuple[Tensor, Tensor]:
     """``encode`` of keypoints in the view of ``find_body``.
 
     Each frame is turned towards the body once for both: where no joint is seen the view is that of another frame, but
@@ -20,10 +22,11 @@ def encode_windows(plane: Tensor, confidence: Tensor, known: Tensor, inside: sli
         plane: (batch, 23, 2, frames) keypoints on the plane z = 1, finite everywhere.
         confidence: (batch, 23, frames), 0 where missing.
         known: (batch,) bool, whether the focal length is known.
-        inside: the frames to give; all are looked at for the size of the body.
+        inside: frames of the input; all are looked at for the size of the body.
+        outputs: frames of the rotation.
 
     Returns:
-        input (batch, frames inside, 24, 3); rotation (batch, frames inside, 3, 3) from camera space to the view.
+        input (batch, frames inside, 24, 3); rotation (batch, outputs, 3, 3) from camera space to the view.
     """
     standing, weights = reference(LIFTER23)
     x, y = plane.unbind(2)
@@ -48,17 +51,18 @@ def encode_windows(plane: Tensor, confidence: Tensor, known: Tensor, inside: sli
     in_image = (turned_x * turned_x).addcmul_(turned_y, turned_y).sum(1)
 
     moments = BodyMoments(torch.stack([a, b], dim=-1), count > 0, in_image, in_metres.clamp_min(0))
-    view = body_view(moments)
-    size, rotation = view.scale[:, inside], view.rotation[:, inside]
+    centre, size = place_body(moments)
+    size = size[:, inside]
     larger = 1 / size[:, None]
     batch, joints, frames = confidence[..., inside].shape
-    inputs = plane.new_zeros(batch, joints + 1, 3, frames)
+    inputs = plane.new_empty(batch, joints + 1, 3, frames)
     torch.mul(turned_x[..., inside], larger, out=inputs[:, :-1, 0])
     torch.mul(turned_y[..., inside], larger, out=inputs[:, :-1, 1])
     inputs[:, :-1, 2] = confidence[..., inside]
-    inputs.clamp_(-4, 4)
+    inputs[:, :-1].clamp_(-4, 4)
     # Centred on a distance of 4 m, as in ``encode``.
     known = known.to(plane.dtype)[:, None]
     inputs[:, -1, 0] = (size * 4).log() * known
     inputs[:, -1, 1] = known
-    return inputs.permute(0, 3, 1, 2).contiguous(), rotation
+    inputs[:, -1, 2] = 0
+    return inputs.permute(0, 3, 1, 2).contiguous(), look_at(ray(centre[:, outputs]))

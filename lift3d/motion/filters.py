@@ -205,7 +205,8 @@ def filter_poses(poses: Poses3D, method: str, **parameters: Any) -> Poses3D:
     """Filter all joints over time.
 
     Missing joints stay missing. Sigma and covariance stay as they were, an upper bound, but for "kalman", which takes
-    sigma for the noise of each joint and frame and gives back what is left of it.
+    sigma for the noise of each joint and frame and gives back what is left of it. A joint of sigma 0, which the others'
+    is relative to (the root of a lifted pose), is filtered like the surest of them, and its sigma stays 0.
 
     Args:
         poses: in any layout and space.
@@ -235,7 +236,12 @@ def filter_poses(poses: Poses3D, method: str, **parameters: Any) -> Poses3D:
         noise = parameters.get("noise", poses.sigma)
         if noise is None:
             raise Lift3DError("the kalman filter needs sigma in the poses, or 'noise' in metres")
+        is_origin = np.equal(noise, 0) & (poses.sigma is noise)
+        if is_origin.any():
+            surest = np.where(noise > 0, noise, np.inf).min(axis=-1, keepdims=True)
+            noise = np.where(is_origin, surest, noise)
         xyz, sigma = work(poses.xyz, **{**parameters, **rate, "noise": noise})
+        sigma = np.where(is_origin, np.float32(0), sigma)
         changed = {"xyz": xyz, "sigma": sigma, "covariance": None}
     else:
         changed = {"xyz": work(poses.xyz, **rate, **parameters)}

@@ -65,6 +65,43 @@ def test_the_summary_for_machines(weights: Path, tmp_path: Path) -> None:
     assert summary["reprojection_error_pixels"] > 0
 
 
+@pytest.fixture(scope="module")
+def weights_with_sigma(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with error bars of 0.1 m across and 0.3 m in depth."""
+    import torch
+
+    torch.manual_seed(0)
+    config = {"joints_in": 24, "features_in": 3, "filter_widths": [3, 3], "channels": 16, "sigma": True}
+    path = tmp_path_factory.mktemp("weights") / "sigma.safetensors"
+    calibration = {"temperature": [1.0, 1.0, 3.0], "interval_68": 1.0, "interval_95": 2.2}
+    info = CheckpointInfo("temporal_convolution", config, "lifter23", "h36m17", "person", fps=60, sigma=calibration)
+    save_checkpoint(make_network("temporal_convolution", config), info, path)
+    return path
+
+
+def test_error_bars_go_all_the_way(weights_with_sigma: Path, tmp_path: Path) -> None:
+    """In the summary, the file, the picture and the angles."""
+    out = tmp_path / "out.h5"
+    result = lift3d("lift", CLIP, "-o", out, "--checkpoint", weights_with_sigma)
+    assert result.exit_code == 0, result.output
+    assert "median standard deviation 19" in result.stdout
+    assert "2.2 sigma hold 95 %" in result.stdout
+    again = ("lift", CLIP, "-o", out, "--checkpoint", weights_with_sigma, "--overwrite", "--json")
+    assert json.loads(lift3d(*again).stdout)["median_sigma_metres"] == pytest.approx(0.19, abs=0.01)
+    poses = Poses3D.load(out)
+    assert poses.covariance is not None
+    assert poses.sigma is not None
+    np.testing.assert_allclose(poses.sigma**2 * 3, np.trace(poses.covariance, axis1=-2, axis2=-1), rtol=1e-4)
+    plain, barred = tmp_path / "plain.png", tmp_path / "barred.png"
+    for picture, sigma in ((plain, 0), (barred, 1)):
+        result = lift3d("view", out, "-o", picture, "--renderer", "matplotlib", "--sigma", sigma, "--size", "320x240")
+        assert result.exit_code == 0, result.output
+    assert plain.read_bytes() != barred.read_bytes()
+    assert lift3d("analyze", out, "--table", tmp_path / "angles.csv", "--filter", "kalman").exit_code == 0
+    assert lift3d("analyze", out, "--table", tmp_path / "angles.csv", "--overwrite").exit_code == 0
+    assert "left_knee_flexion_sigma_deg" in (tmp_path / "angles.csv").read_text().partition("\n")[0]
+
+
 def test_a_calibrated_camera(weights: Path, rig: Path, tmp_path: Path) -> None:
     result = lift3d("lift", CLIP, "-o", tmp_path / "out.h5", "--checkpoint", weights, "--camera", f"{rig}:cam02")
     assert result.exit_code == 0, result.output

@@ -9,10 +9,16 @@ import pytest
 import lift3d
 from lift3d.demo import CLIP
 from lift3d.evaluation.metrics import p_mpjpe
+from lift3d.models import checkpoint_info
 from lift3d.poses import Keypoints2D, Poses3D
 from lift3d.skeletons import BODY25B, H36M17
 
 LEGS = ("knee", "ankle", "heel", "big_toe", "small_toe")
+LIMBS = [
+    H36M17.index(f"{side}_{joint}")
+    for side in ("left", "right")
+    for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
+]
 UPPER = [
     H36M17.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("hip", "shoulder", "elbow", "wrist")
 ]
@@ -65,6 +71,54 @@ def test_person_stands_upright_before_the_camera(poses: Poses3D) -> None:
     assert (poses.xyz[:, 0, head, 1] < poses.xyz[:, 0, feet, 1].min(-1)).all()
     assert (poses.xyz[..., 2] > 1.5).all()
     assert (poses.xyz[..., 2] < 6).all()
+
+
+def test_error_bars_if_the_weights_have_them(poses: Poses3D) -> None:
+    if not checkpoint_info("default").sigma:
+        assert poses.sigma is None
+        assert poses.covariance is None
+        return
+    assert poses.sigma is not None
+    assert poses.covariance is not None
+    assert np.isfinite(poses.sigma).all()
+    # One camera sees depth worst: the largest axis of nearly every ellipsoid lies along the line of sight.
+    _, axes = np.linalg.eigh(poses.covariance[:, 0, 1:].astype(np.float64))
+    sight = poses.xyz[:, 0, 1:] / np.linalg.norm(poses.xyz[:, 0, 1:], axis=-1, keepdims=True)
+    assert np.mean(np.abs((axes[..., -1] * sight).sum(-1)) > 0.9) > 0.8
+    # Hands and feet are less sure than hips; nothing is surer than a centimetre or wilder than half a metre.
+    median = np.median(poses.sigma[:, 0], axis=0)
+    assert median[H36M17.index("left_wrist")] > 1.5 * median[H36M17.index("left_hip")]
+    assert median[1:].min() >= 0.01
+    assert median.max() < 0.5
+
+
+def test_error_bars_hold_where_cameras_agree_on_the_truth(shared_data: Path) -> None:
+    """Of a recorded person in four views: sigma holds what it should, to what one clip can say."""
+    info = checkpoint_info("default")
+    if not info.sigma:
+        pytest.skip("the default weights have no error bars")
+    demo = shared_data / "multiview" / "pose2sim_demo"
+    rig = lift3d.read_rig(demo / "calibration" / "Calib.qca.txt")
+    truth = lift3d.read_poses(demo / "single_balancing" / "reference" / "Balancing_for_IK.trc").convert("h36m17")[0]
+    ratios = []
+    for camera, folder in zip(rig, ("cam01", "cam02", "cam03", "cam04"), strict=True):
+        path = demo / "single_balancing" / "pose" / f"{folder}_json"
+        found = lift3d.read_keypoints(path, fps=60, image_size=(1088, 1920))
+        extent = np.nanmax(found.xy[..., 1], axis=2) - np.nanmin(found.xy[..., 1], axis=2)
+        lifted = lift3d.lift(found.select(people=[int(np.nanmean(extent, axis=0).argmax())]), camera=camera)
+        frames = min(lifted.frames, truth.frames)
+        expected = (truth.xyz[:frames, 0] @ camera.R.T)[:, LIMBS]
+        error = lifted.xyz[:frames, 0, LIMBS] - expected
+        # Relative to the middle of the hips, which both have.
+        hips = [LIMBS.index(H36M17.index(f"{side}_hip")) for side in ("left", "right")]
+        error -= error[:, hips].mean(1, keepdims=True)
+        assert lifted.covariance is not None
+        deviation = np.sqrt(np.diagonal(lifted.covariance, axis1=-2, axis2=-1))[:frames, 0, LIMBS]
+        ratios.append(np.abs(error) / deviation)
+    ratio = np.concatenate(ratios)
+    ratio = ratio[np.isfinite(ratio)]
+    assert np.mean(ratio < 1) > 0.5
+    assert np.mean(ratio < info.sigma.get("interval_95", 2)) > 0.85
 
 
 def test_fewer_joints_change_little(clip: Keypoints2D, poses: Poses3D) -> None:

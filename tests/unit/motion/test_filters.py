@@ -161,6 +161,20 @@ def test_poses_are_filtered_and_say_so() -> None:
     )
 
 
+def test_kalman_filters_the_root_of_lifted_poses_like_their_surest_joint() -> None:
+    """Its sigma is 0, for the others' is relative to it; it is no less noisy than they are."""
+    rng = np.random.default_rng(5)
+    same = np.repeat(rng.normal(0, 0.02, (60, 1, 1, 3)), 17, axis=2)
+    sigma = np.full((60, 1, 17), 0.05)
+    sigma[:, :, 0], sigma[:, :, 4] = 0, 0.02
+    smoothed = filter_poses(Poses3D(same, skeleton="h36m17", fps=FPS, sigma=sigma), "kalman")
+    np.testing.assert_allclose(smoothed.xyz[:, :, 0], smoothed.xyz[:, :, 4], atol=1e-7)
+    assert float(smoothed.xyz[:, :, 0].std()) < 0.8 * float(same.std())
+    assert smoothed.sigma is not None
+    assert (smoothed.sigma[:, :, 0] == 0).all()
+    assert (smoothed.sigma[:, :, 1:] > 0).all()
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -41,16 +41,17 @@ def require_layouts(config: NodeConfig) -> None:
             f"joints_in must be the {len(source)} joints of skeleton {source.name!r}, or one more for the context row, "
             f"not {config.joints_in}"
         )
-    if config.joints_out != len(target):
+    if config.joints_out not in (len(target), 1):
         raise CheckpointError(
-            f"joints_out must be the {len(target)} joints of skeleton_out {target.name!r}, not {config.joints_out}"
+            f"joints_out must be the {len(target)} joints of skeleton_out {target.name!r}, or 1 for its root alone, "
+            f"not {config.joints_out}"
         )
 
 
 def mixes_joints(config: NodeConfig) -> bool:
     """Whether the output's joints are other ones than the input's nodes."""
     source = get_skeleton(config.skeleton)
-    return source is not get_skeleton(config.skeleton_out) or config.joints_in != len(source)
+    return source is not get_skeleton(config.skeleton_out) or not config.joints_in == config.joints_out == len(source)
 
 
 class NodeEmbedding(nn.Module):
@@ -77,13 +78,16 @@ class NodeEmbedding(nn.Module):
 class JointMixing(nn.Module):
     """Nodes of the input to joints of the output: (..., joints_in, channels) -> (..., joints_out, channels).
 
-    A learned matrix, at first the conversion of layouts; joints that it cannot give start as the mean of all nodes.
+    A learned matrix, at first the conversion of layouts; joints that it cannot give start as the mean of all nodes,
+    and so does the root where it is the only output: where a person is, all nodes tell.
     """
 
     def __init__(self, config: NodeConfig) -> None:
         super().__init__()
         layouts = conversion(get_skeleton(config.skeleton), get_skeleton(config.skeleton_out))
         known = torch.tensor(layouts.weights.tolist())
+        if config.joints_out != len(layouts.target):
+            known = torch.zeros(config.joints_out, len(layouts.source))
         weight = torch.zeros(config.joints_out, config.joints_in)
         weight[:, : known.shape[1]] = known
         self.weight = nn.Parameter(torch.where((known == 0).all(dim=1, keepdim=True), 1 / config.joints_in, weight))

@@ -121,7 +121,7 @@ def convert_videopose3d(
     return {
         "output": str(output),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "receptive_field": network.config.receptive_field,
+        "receptive_field": network.config.past + network.config.future + 1,
         "skeleton": skeleton,
         "left_out": sorted(str(key) for key in content if key != "model_pos"),
     }

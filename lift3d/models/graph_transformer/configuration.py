@@ -22,7 +22,7 @@ class GraphTransformerConfig:
     Attributes:
         joints_in: nodes of the input: the joints of ``skeleton``, and one more if there is a context row.
         features_in: numbers a joint of the input (2 for x and y; 3 with a confidence).
-        joints_out: joints of the output, those of ``skeleton_out``.
+        joints_out: joints of the output: those of ``skeleton_out``, or 1 for its root alone.
         sigma: whether the network also gives a standard deviation of each coordinate.
         skeleton, skeleton_out: joint layouts of input and output.
         layers: pairs of streams, each of a spatial and a temporal block.

@@ -79,6 +79,13 @@ def test_shapes_and_first_output(family: str, layout: str) -> None:
             assert lifted.sigma is None
 
 
+@pytest.mark.parametrize(("family", "layout"), list(itertools.product(TINY, LAYOUTS)))
+def test_root_alone(family: str, layout: str) -> None:
+    network = make(family, layout, joints_out=1)
+    assert network(example(network)).joints.shape == (2, 9, 1, 3)
+    assert network.config.parameters == sum(parameter.numel() for parameter in network.parameters())
+
+
 def test_sigma_keeps_to_its_limits_and_rises_with_the_raw_number() -> None:
     raw = torch.zeros(1, 7, 1, 6, dtype=torch.float64)
     raw[0, :, 0, 3:] = torch.tensor([-1e9, -30.0, -1.0, 0.0, 1.0, 30.0, 1e9])[:, None]

@@ -132,8 +132,9 @@ def dropout_seed(seed: int, step: int, rank: int) -> int:
 class Trainer:
     """One run: from its first step, or from its state, to its last.
 
-    Batch norms are not synchronised between processes: each takes the statistics of its own windows, a hundred or
-    more of them, and the running ones are those of the first process, which all start each step from.
+    Batch norms are not synchronised between processes: each takes the statistics of its own windows. The running
+    statistics are averaged before they are used; as they are linear in those of the batches, that is what one process
+    would have, but for the variance between the processes' means.
 
     Args:
         fabric: launched.
@@ -211,6 +212,7 @@ class Trainer:
                         self._report(rate, left, validate)
                         if self._anyone_asked(interruption.asked):
                             if not validate:
+                                self._average_statistics()
                                 self._save()
                             raise Interrupted(self.step)
         finally:
@@ -284,7 +286,18 @@ class Trainer:
         """The network that is validated and saved."""
         return self.network if self.average is None else self.average.network
 
+    def _average_statistics(self) -> None:
+        """Give every process the mean of all processes' running statistics."""
+        if self.fabric.world_size == 1:
+            return
+        networks = [self.network, self.trajectory, None if self.average is None else self.average.network]
+        for network in networks:
+            for buffer in () if network is None else network.buffers():
+                if buffer.is_floating_point():
+                    buffer.copy_(self.fabric.all_reduce(buffer))  # type: ignore[arg-type]
+
     def _validate(self) -> None:
+        self._average_statistics()
         if self.fabric.is_global_zero:
             self.validation = self.training.validate(self._judged)
         self.fabric.barrier()

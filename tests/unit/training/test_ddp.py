@@ -44,7 +44,7 @@ def test_a_short_training_ends_within_two_per_cent(tmp_path: Path) -> None:
     one = run_tiny(tmp_path / "one", make_training(without_dropout(replace(CONFIG, steps=120, batch=256))))
     rows = [read_curves(tmp_path / name / "metrics.csv") for name in ("one", "two")]
     assert len(rows[0]) == len(rows[1]) == 12
-    assert float(rows[0][-1]["validation/mpjpe"]) < 0.5 * float(rows[0][0]["validation/mpjpe"])
+    assert float(rows[0][-1]["validation/mpjpe"]) < 0.7 * float(rows[0][0]["validation/mpjpe"])
     assert float(rows[1][-1]["validation/mpjpe"]) == pytest.approx(one["validation"]["mpjpe"], rel=0.02)
 
 

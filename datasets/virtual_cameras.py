@@ -124,10 +124,11 @@ def sample_views(points: Tensor, variation: CameraVariation, generator: torch.Ge
 
 
 def _about(axis: int, angle: Tensor) -> Tensor:
-    """Rotation matrices (batch, 3, 3) about a coordinate axis by angles (batch,) in radians."""
-    first, second = [other for other in range(3) if other != axis]
-    result = torch.eye(3).repeat(len(angle), 1, 1)
-    result[:, first, first] = result[:, second, second] = angle.cos()
-    result[:, first, second] = -angle.sin()
-    result[:, second, first] = angle.sin()
-    return result
+    """Rotation matrices (batch, 3, 3) about the x axis (0) or the z axis (2) by angles (batch,) in radians."""
+    cos, sin = angle.cos(), angle.sin()
+    one, zero = torch.ones_like(cos), torch.zeros_like(cos)
+    if axis == 0:
+        rows = [one, zero, zero, zero, cos, -sin, zero, sin, cos]
+    else:
+        rows = [cos, -sin, zero, sin, cos, zero, zero, zero, one]
+    return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))

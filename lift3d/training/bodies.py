@@ -126,7 +126,7 @@ class BodySampler:
         recorded[:, -1] -= recorded[:, -1, :, frames // 2, None].clone()
         vectors = recorded.new_empty(batch, len(VECTORS), 3, frames)
         turned = vectors[:, : len(_LIMB_OF)]
-        turned.copy_(self._turns(view @ self._leans(draws), draws)[:, _LIMB_OF] @ recorded)
+        turned.copy_(self._turns(view, draws)[:, _LIMB_OF] @ recorded)
         glances = knots(frames, GLANCE_SECONDS * self.fps, numbers[:, 9])
         gaze = 0.45 * draws.normal(glances.shape[1])[:, None] @ glances
         _derive(vectors, gaze)
@@ -160,24 +160,25 @@ class BodySampler:
         between = torch.lerp(first, second, (time - before)[..., None])
         return between.transpose(1, 2).contiguous().unflatten(1, (-1, 3)), clip
 
-    def _turns(self, whole: Tensor, draws: Draws) -> Tensor:
-        """Rotations (batch, limbs + 1, 3, 3): of each limb, and last of all else, which is ``whole`` (batch, 3, 3)."""
-        limbs = len(_LIMBS)
-        axis, angle = draws.normal(limbs * 4).split([limbs * 3, limbs], dim=1)
+    def _turns(self, view: Tensor, draws: Draws) -> Tensor:
+        """Rotations (batch, limbs + 1, 3, 3) of each limb, and last of all else; ``view`` (batch, 3, 3) comes last."""
+        variation, limbs = self.variation, len(_LIMBS)
+        axis, angle = draws.normal(limbs * 4 + 1).split([limbs * 3, limbs + 1], dim=1)
+        chance = draws.uniform(limbs + 3)
         axis = axis.unflatten(1, (limbs, 3))
         axis = axis / axis.square().sum(-1, keepdim=True).sqrt()
-        angle = angle * torch.pi / 180 * self.variation.limb_degrees
-        angle = angle * (draws.uniform(limbs) < self.variation.limb_probability)
-        return torch.cat([rotation_about(axis, angle) @ whole[:, None], whole[:, None]], dim=1)
-
-    def _leans(self, draws: Draws) -> Tensor:
-        """Rotations (batch, 3, 3) of whole bodies."""
-        heading, chance, anyhow = (draws.uniform(3) * torch.tensor([2 * torch.pi, 1, torch.pi])).unbind(1)
-        axis = torch.stack([heading.cos(), heading.sin(), torch.zeros_like(heading)], dim=-1)
-        angle = draws.normal(1)[:, 0] * torch.pi / 180 * self.variation.lean_degrees
-        angle = torch.where(chance < self.variation.lean_probability, angle, 0.0)
-        lying = chance > 1 - self.variation.lying_probability
-        return rotation_about(axis, torch.where(lying, anyhow, angle))
+        turned = chance[:, :limbs] < variation.limb_probability
+        turn = angle[:, :limbs] * (variation.limb_degrees * torch.pi / 180) * turned
+        # Whole bodies lean a little about a horizontal axis, or lie any way.
+        heading, anyhow, kind = chance[:, limbs:].unbind(1)
+        heading = 2 * torch.pi * heading
+        level = torch.stack([heading.cos(), heading.sin(), torch.zeros_like(heading)], dim=-1)
+        lean = angle[:, limbs] * (variation.lean_degrees * torch.pi / 180) * (kind < variation.lean_probability)
+        lean = torch.where(kind > 1 - variation.lying_probability, torch.pi * anyhow, lean)
+        rotation = rotation_about(torch.cat([axis, level[:, None]], 1), torch.cat([turn, lean[:, None]], 1))
+        rotation[:, -1] = view @ rotation[:, -1]
+        rotation[:, :-1] = rotation[:, :-1] @ rotation[:, -1:]
+        return rotation
 
 
 def rotation_about(axis: Tensor, angle: Tensor) -> Tensor:
@@ -254,8 +255,8 @@ def _derive(vectors: Tensor, gaze: Tensor) -> None:
     vector = {name: vectors[:, index] for name, index in V.items()}
     torch.add(0.48 * vector["spine"], vector["neck"], alpha=0.52, out=vector["trunk"])
     vector["trunk"] /= _length(vector["trunk"]).clamp_min_(1e-6)
-    for side in SIDES:
-        _upright(vector[f"{side}_foot"], vector[f"{side}_shin"], out=vector[f"{side}_sole"])
+    legs = vectors[:, V["left_thigh"] : V["right_foot"] + 1].unflatten(1, (2, 3))
+    _upright(legs[:, :, 2], legs[:, :, 1], out=vectors[:, V["left_sole"] : V["right_sole"] + 1])
     chest, hips = vector["chest_lateral"], vector["hips"]
     torch.sub(vector["left_shoulder"], vector["right_shoulder"], out=chest)
     chest /= _length(chest).clamp_min_(1e-6)

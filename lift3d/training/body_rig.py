@@ -31,6 +31,7 @@ PROPORTIONS = {
     "head": (0.165, 0.013),
     "foot": (0.093, 0.012),
 }
+_MEAN, _DEVIATION = torch.tensor(list(PROPORTIONS.values())).T
 
 SIDES = ("left", "right")
 # Directions of bones: those that the upper body of another window may replace, and those of hips and legs.
@@ -86,8 +87,7 @@ def draw_joints(recorded_thigh: Tensor, definition_metres: float, draws: Draws) 
     """
     numbers = draws.normal(len(PROPORTIONS) + len(_SHARED) + len(_OWN) + 1)
     shares, shared, own, pitch = numbers.split([len(PROPORTIONS), len(_SHARED), len(_OWN), 1], dim=1)
-    mean, deviation = torch.tensor(list(PROPORTIONS.values())).T
-    lengths = mean + deviation * shares.clamp(-2.5, 2.5)
+    lengths = _MEAN + _DEVIATION * shares.clamp(-2.5, 2.5)
     # Stature is what adds up from ankle to the top of the head, and 4.5 % of it below the ankle.
     stature = lengths[:, [_P[name] for name in ("shin", "thigh", "trunk", "head")]].sum(1, keepdim=True)
     lengths = lengths * (0.955 / stature) * REFERENCE_HEIGHT

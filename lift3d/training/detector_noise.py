@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lift3d.skeletons import LIFTER23, Skeleton
-from lift3d.training.draws import TABLE_SIZE, Draws, Events, knots, normal_table
+from lift3d.training.draws import CELL_NUMBERS, Cells, Draws, Run, knots, normal_table
 
 _INDEX = {joint: index for index, joint in enumerate(LIFTER23.joints)}
 _LEGS = [j for j, name in enumerate(LIFTER23.joints) if name.split("_", 1)[-1] in ("knee", "ankle", "heel", "big_toe")]
@@ -105,14 +105,17 @@ def detect(plane: Tensor, depth: Tensor, noise: DetectorNoise, fps: float, draws
         plane (batch, 23, 2, frames) with errors and confidence (batch, 23, frames), 0 where missing.
     """
     _, joints, _, frames = plane.shape
-    kinds = [
-        _Runs(noise.outliers_per_second * joints, OUTLIER_SECONDS, frames, fps),
-        _Runs(noise.gaps_per_second * joints, GAP_SECONDS, frames, fps),
-        _Runs(noise.losses_per_second, LOST_SECONDS, frames, fps),
-        *[_Runs(noise.swaps_per_second, SWAP_SECONDS, frames, fps) for _ in _SWAPPED],
-    ]
-    events = draws.events([runs.mean for runs in kinds])
-    outliers, gaps, losses, *swaps = (runs.cells(event) for runs, event in zip(kinds, events, strict=True))
+    swap = Run(noise.swaps_per_second, SWAP_SECONDS)
+    outliers, gaps, losses, *swaps = draws.runs(
+        [
+            Run(noise.outliers_per_second * joints, OUTLIER_SECONDS),
+            Run(noise.gaps_per_second * joints, GAP_SECONDS),
+            Run(noise.losses_per_second, LOST_SECONDS),
+            *[swap] * len(_SWAPPED),
+        ],
+        frames,
+        fps,
+    )
     phase, typical, silent, kind = draws.uniform(4).unbind(1)
     level, own = draws.normal(1 + joints).split([1, joints], dim=1)
 
@@ -122,13 +125,13 @@ def detect(plane: Tensor, depth: Tensor, noise: DetectorNoise, fps: float, draws
     size = ((noise.spread * level).exp() * _RELATIVE)[..., None] / depth[:, None]
     found = error.view_as(plane).mul_(size[:, :, None]).add_(plane)
     # Three normal numbers for every gross error: x, y, and whether the detector knows.
-    gross = normal_table()[outliers.place[:, None] + torch.arange(3)]
-    row = outliers.window * joints + outliers.joint
+    gross = normal_table()[outliers.place[:, None] + torch.arange(CELL_NUMBERS)]
+    row = outliers.window * joints + (outliers.own * joints).long()
     away = gross * (GROSS / depth[outliers.window, outliers.frame])[:, None]
     for axis in (0, 1):
         found.view(-1).index_add_(0, (2 * row + axis) * frames + outliers.frame, away[:, axis])
-    for part, swap in zip(_SWAPPED, swaps, strict=True):
-        _swap_sides(found, part, swap)
+    for part, cells in zip(_SWAPPED, swaps, strict=True):
+        _swap_sides(found, part, cells)
 
     certain = silent < noise.silent_probability
     usual = (0.55 + 0.4 * typical[:, None] + 0.1 * own)[..., None]
@@ -137,48 +140,13 @@ def detect(plane: Tensor, depth: Tensor, noise: DetectorNoise, fps: float, draws
     chance = torch.special.ndtr(gross[:, 2])
     doubt = torch.where((chance < ADMITTED) & ~certain[outliers.window], 0.4 * chance / ADMITTED, 1.0)
     confidence.view(-1).scatter_reduce_(0, row * frames + outliers.frame, doubt, "prod")
-    confidence[gaps.window, gaps.joint, gaps.frame] = 0
+    confidence[gaps.window, (gaps.own * joints).long(), gaps.frame] = 0
     confidence[losses.window, :, losses.frame] = 0
     confidence *= _SHOWN[torch.searchsorted(_SHARES, kind * _SHARES[-1])][..., None]
     return found, confidence
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """Frames of runs; every field is (cells,) int64.
-
-    Attributes:
-        window, joint, frame: which.
-        place: where in ``normal_table`` the frame's own numbers lie, three of them.
-    """
-
-    window: Tensor
-    joint: Tensor
-    frame: Tensor
-    place: Tensor
-
-
-class _Runs:
-    """Runs of up to ``longest`` seconds that start ``rate`` times a second; they may begin before the window does."""
-
-    def __init__(self, rate: float, longest: float, frames: int, fps: float) -> None:
-        self.frames, self.longest = frames, max(1, round(longest * fps))
-        self.mean = rate * (frames + self.longest - 1) / fps
-
-    def cells(self, events: Events) -> _Cells:
-        """The frames of each run that lie in its window."""
-        begin, length, joint, place = events.at.unbind(1)
-        first = (begin * (self.frames + self.longest - 1)).long() - self.longest + 1
-        step = torch.arange(self.longest)
-        frame = first[:, None] + step
-        inside = (step <= (length * self.longest)[:, None]) & (frame >= 0) & (frame < self.frames)
-        run, step = inside.nonzero().unbind(1)
-        joint = (joint * len(LIFTER23)).long()
-        place = (place * (TABLE_SIZE - 3 * self.longest)).long()
-        return _Cells(events.window[run], joint[run], frame[inside], place[run] + 3 * step)
-
-
-def _swap_sides(found: Tensor, part: Tensor, cells: _Cells) -> None:
+def _swap_sides(found: Tensor, part: Tensor, cells: Cells) -> None:
     """Exchange left and right of the joints of ``part`` (joints,) in some frames, in place."""
     window, frame = cells.window[:, None], cells.frame[:, None]
     found[window, part, :, frame] = found[window, _MIRROR[part], :, frame]

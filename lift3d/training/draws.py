@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -23,16 +22,35 @@ def normal_table() -> Tensor:
 
 
 @dataclass(frozen=True)
-class Events:
-    """Things that happen now and then in some windows.
+class Run:
+    """Something that happens now and then, each time for a while.
 
     Attributes:
-        window: (events,) int64 index of the window.
-        at: (events, 4) uniform numbers in 0..1 that say what is special about each.
+        rate: how often it starts in a window, times a second.
+        longest: seconds that it lasts at most; every length up to that is as likely.
+    """
+
+    rate: float
+    longest: float
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Frames of runs; every field is (cells,).
+
+    Attributes:
+        window, frame: int64, which frame it is.
+        own: float32 uniform number in 0..1 of the run.
+        place: int64 place in ``normal_table`` of ``CELL_NUMBERS`` numbers of the frame's own.
     """
 
     window: Tensor
-    at: Tensor
+    frame: Tensor
+    own: Tensor
+    place: Tensor
+
+
+CELL_NUMBERS = 3
 
 
 class Draws:
@@ -43,20 +61,28 @@ class Draws:
         sizes: windows of each shard.
     """
 
+    # Numbers a window that are drawn at once; small draws cost far more than their numbers.
+    AHEAD = 96
+
     def __init__(self, seeds: Sequence[Sequence[int]], sizes: Sequence[int]) -> None:
         self.generators = [np.random.Generator(np.random.SFC64(seed)) for seed in seeds]
         self.sizes = list(sizes)
         self.batch = sum(sizes)
+        self._normal, self._uniform = (torch.empty(self.batch, 0) for _ in range(2))
 
     def normal(self, count: int) -> Tensor:
         """(batch, count) normal numbers."""
-        shards = zip(self.generators, self.sizes, strict=True)
-        return _joined([generator.standard_normal((size, count), np.float32) for generator, size in shards])
+        if count > self._normal.shape[1]:
+            self._normal = self._draw(lambda generator, shape: generator.standard_normal(shape, np.float32), count)
+        numbers, self._normal = self._normal[:, :count], self._normal[:, count:]
+        return numbers
 
     def uniform(self, count: int) -> Tensor:
         """(batch, count) numbers in 0..1, 1 excluded."""
-        shards = zip(self.generators, self.sizes, strict=True)
-        return _joined([generator.random((size, count), np.float32) for generator, size in shards])
+        if count > self._uniform.shape[1]:
+            self._uniform = self._draw(lambda generator, shape: generator.random(shape, np.float32), count)
+        numbers, self._uniform = self._uniform[:, :count], self._uniform[:, count:]
+        return numbers
 
     def noise(self, rows: int, frames: int) -> Tensor:
         """(batch, rows, frames) normal numbers of ``normal_table``."""
@@ -64,22 +90,37 @@ class Draws:
         first = (self.uniform(1)[:, 0] * len(stretches)).long()
         return stretches.index_select(0, first).view(self.batch, rows, frames)
 
-    def events(self, means: Sequence[float]) -> list[Events]:
-        """Events of several kinds; ``means`` is how many of each a window has on average (Poisson)."""
-        kinds, windows, places = [], [], []
-        first = 0
+    def runs(self, kinds: Sequence[Run], frames: int, fps: float) -> list[Cells]:
+        """The frames of the runs of each kind; runs may begin before the window does and end after it."""
+        longest = np.array([max(1, round(kind.longest * fps)) for kind in kinds])
+        means = np.array([kind.rate for kind in kinds]) * (frames + longest - 1) / fps
+        counts, numbers, first = [], [], 0
         for generator, size in zip(self.generators, self.sizes, strict=True):
-            counts = generator.poisson(np.multiply(means, size))
-            numbers = generator.random((counts.sum(), 5), np.float32)
-            kinds.append(np.repeat(np.arange(len(means)), counts))
-            windows.append(first + (numbers[:, 0] * size).astype(np.int64))
-            places.append(numbers[:, 1:])
+            counts.append(generator.poisson(means * size))
+            numbers.append(generator.random((counts[-1].sum(), 5), np.float32))
+            numbers[-1][:, 0] = first + np.floor(numbers[-1][:, 0] * size)
             first += size
-        kind = np.concatenate(kinds)
-        order = np.argsort(kind, kind="stable")
-        edges = np.searchsorted(kind[order], np.arange(len(means) + 1))
-        window, at = _joined(windows)[order], _joined(places)[order]
-        return [Events(window[a:b], at[a:b]) for a, b in pairwise(edges)]
+        kind = np.concatenate([np.repeat(np.arange(len(kinds)), count) for count in counts])
+        window, begin, length, own, place = np.concatenate(numbers).T
+        longest = longest[kind]
+        # One row a cell: the run it belongs to, and how far from the run's first frame it is.
+        lengths = 1 + (length * longest).astype(np.int64)
+        run = np.repeat(np.arange(len(kind)), lengths)
+        step = np.arange(len(run)) - (np.cumsum(lengths) - lengths)[run]
+        frame = ((begin * (frames + longest - 1)).astype(np.int64) - longest + 1)[run] + step
+        inside = (frame >= 0) & (frame < frames)
+        run, frame, step = run[inside], frame[inside], step[inside]
+        # A stretch of the table for every run, long enough for any.
+        stretch = TABLE_SIZE - CELL_NUMBERS * int(longest.max(initial=1))
+        places = (place * stretch).astype(np.int64)[run] + CELL_NUMBERS * step
+        columns = [torch.from_numpy(x) for x in (window.astype(np.int64)[run], frame, own[run], places)]
+        of = [torch.from_numpy(np.flatnonzero(kind[run] == number)) for number in range(len(kinds))]
+        return [Cells(*(column[rows] for column in columns)) for rows in of]
+
+    def _draw(self, numbers: Callable[[np.random.Generator, tuple[int, int]], np.ndarray], count: int) -> Tensor:
+        count = max(count, self.AHEAD)
+        shards = zip(self.generators, self.sizes, strict=True)
+        return torch.from_numpy(np.concatenate([numbers(generator, (size, count)) for generator, size in shards]))
 
 
 def knots(frames: int, spacing: float, phase: Tensor) -> Tensor:
@@ -93,7 +134,3 @@ def knots(frames: int, spacing: float, phase: Tensor) -> Tensor:
     count = int((frames - 1) / spacing + 1) + 2
     place = torch.arange(frames) / spacing + phase[:, None, None]
     return (1 - (place - torch.arange(count)[:, None]).abs()).clamp_min_(0)
-
-
-def _joined(arrays: list[np.ndarray]) -> Tensor:
-    return torch.from_numpy(arrays[0] if len(arrays) == 1 else np.concatenate(arrays))

@@ -16,7 +16,7 @@ def encode_windows(
 
     Each frame is turned towards the body once for both: where no joint is seen the view is that of another frame, but
     then there is nothing to turn. With the centre (a, b), h = sqrt(1 + a^2) and n = sqrt(1 + a^2 + b^2), ``look_at``
-    and ``rotate_plane`` take (x, y) to (n (x - a), n^2 y - b d) / (h d), d = 1 + a x + b y.
+    and ``rotate_plane`` take (x, y) to (n (x - a), h^2 y - a b x - b) / d, d = h (1 + a x + b y).
 
     Args:
         plane: (batch, 23, 2, frames) keypoints on the plane z = 1, finite everywhere.
@@ -41,13 +41,14 @@ def encode_windows(
 
     weighted = seen * weights[:, None]
     a, b = (weighted * x).sum(1) * share, (weighted * y).sum(1) * share
-    n, h = (1 + a * a + b * b).sqrt(), (1 + a * a).sqrt()
-    a1, b1, n1 = a[:, None], b[:, None], n[:, None]
-    d = (a1 * x).addcmul_(b1, y).add_(1)
+    a1, b1 = a[:, None], b[:, None]
+    h = (1 + a1 * a1).sqrt()
+    n = (h * h + b1 * b1).sqrt()
+    d = torch.addcmul(h, h * a1, x).addcmul_(h * b1, y)
     # Points behind the turned camera stay finite, as in ``rotate_plane``.
-    scale = seen / (torch.maximum(d, 0.09 * n1) * h[:, None])
-    turned_x = (x - a1).mul_(n1).mul_(scale)
-    turned_y = (y * (n1 * n1)).addcmul_(b1, d, value=-1).mul_(scale)
+    scale = torch.div(seen, torch.maximum(d, 0.09 * n * h, out=d), out=d)
+    turned_x = torch.addcmul(-n * a1, n, x).mul_(scale)
+    turned_y = torch.addcmul(-b1, h * h, y).addcmul_(-a1 * b1, x).mul_(scale)
     in_image = (turned_x * turned_x).addcmul_(turned_y, turned_y).sum(1)
 
     moments = BodyMoments(torch.stack([a, b], dim=-1), count > 0, in_image, in_metres.clamp_min(0))
@@ -59,7 +60,7 @@ def encode_windows(
     torch.mul(turned_x[..., inside], larger, out=inputs[:, :-1, 0])
     torch.mul(turned_y[..., inside], larger, out=inputs[:, :-1, 1])
     inputs[:, :-1, 2] = confidence[..., inside]
-    inputs[:, :-1].clamp_(-4, 4)
+    inputs[:, :-1, :2].clamp_(-4, 4)
     # Centred on a distance of 4 m, as in ``encode``.
     known = known.to(plane.dtype)[:, None]
     inputs[:, -1, 0] = (size * 4).log() * known

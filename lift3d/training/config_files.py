@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from functools import lru_cache
@@ -11,11 +12,12 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 from pydantic import TypeAdapter, ValidationError
 
 from lift3d.errors import ConfigurationError, FileFormatError
 from lift3d.io.files import atomic_path
+from lift3d.io.rig_text import load_yaml
 from lift3d.training.config_checks import find_conflicts
 from lift3d.training.configuration import TrainingConfig
 
@@ -101,12 +103,13 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if path.stat().st_size > LARGEST_FILE:
         raise FileFormatError(path, "too large for a configuration; give the YAML file of a training run")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        text = path.read_text(encoding="utf-8")
+        # Refuses aliases, which can make a page of text a billion values, and fields that stand there twice.
+        load_yaml(text, path)
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise FileFormatError(path, f"not YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(values, dict):
-        raise FileFormatError(path, "not a configuration: it must hold fields, such as 'model:' and 'data:'")
-    return values
+    return dict(values)
 
 
 def _apply_override(values: dict[str, Any], override: str) -> None:
@@ -187,7 +190,7 @@ def _sentence(error: Any) -> str:
     if "ctx" in error and isinstance(error["ctx"].get("error"), Exception):
         return str(error["ctx"]["error"])
     message = error["msg"]
-    return f"{message[:1].lower()}{message[1:]}, not {error['input']!r}"
+    return f"{message[:1].lower()}{message[1:]}, not {reprlib.repr(error['input'])}"
 
 
 def _plain(value: Any) -> Any:

@@ -30,7 +30,7 @@ def make_fabric(precision: Precision = "auto", devices: int | None = None) -> Fa
     """
     try:
         from lightning.fabric import Fabric
-        from lightning.fabric.strategies import DDPStrategy
+        from lightning.fabric.strategies.ddp import DDPStrategy
     except ImportError as error:
         raise MissingDependencyError("training needs Lightning: pip install 'lift3d[train]'") from error
     kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
@@ -47,7 +47,7 @@ def make_fabric(precision: Precision = "auto", devices: int | None = None) -> Fa
         raise ConfigurationError(f"{count} devices are asked for, and there are {there}")
     if kind == "cpu" and count > (os.cpu_count() or 1):
         raise ConfigurationError(f"{count} processes are more than the {os.cpu_count()} cores of this machine")
-    for name in ("lightning.fabric", "lightning_utilities.core.rank_zero"):
+    for name in ("lightning.fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # Convolutions of width 1 have gradients of another layout; DDP copies them, and warns at every start.
     warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")

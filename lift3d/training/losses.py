@@ -38,7 +38,7 @@ def joint_error(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 
 def window_errors(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     """``joint_error`` of each window by itself, (batch,); 0 for a window without weight."""
-    error = (prediction - truth).norm(dim=-1)
+    error: Tensor = (prediction - truth).norm(dim=-1)
     return (weight * error).sum((1, 2)) / weight.sum((1, 2)).clamp_min(1e-9)
 
 

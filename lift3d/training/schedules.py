@@ -28,4 +28,4 @@ def learning_rate(config: OptimizerConfig, step: int, steps: int, steps_per_epoc
 def norm_momentum(config: OptimizerConfig, step: int, steps: int) -> float:
     """The momentum of batch norms at a step: from the first to the last one, decaying exponentially."""
     first, last = config.norm_momentum
-    return first * (last / first) ** (step / steps)
+    return first * math.pow(last / first, step / steps)

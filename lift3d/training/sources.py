@@ -75,8 +75,8 @@ def _pose_set_sources(config: TrainingConfig, data: PoseSetData, past: int, futu
         "training": data.training or whole.info.training,
         "validation": data.validation or whole.info.test,
     }
-    for name, chosen in subjects.items():
-        if not chosen:
+    for name, people in subjects.items():
+        if not people:
             raise ConfigurationError(
                 f"data.{name}: {whole.path} has no customary split; name subjects of {', '.join(whole.subjects)}"
             )

@@ -1,4 +1,9 @@
-"""The training loop, on Lightning Fabric: it knows batches and networks, and nothing of where batches come from."""
+"""The training loop, on Lightning Fabric: it knows batches and networks, and nothing of where batches come from.
+
+Batches are made between the steps and not in a thread. On a CPU the step's own threads have every core, and a batch
+takes a small part of a step; on a GPU the loop does not wait for the device, so that the next batch is made while the
+device works on the last.
+"""
 
 from __future__ import annotations
 
@@ -247,7 +252,7 @@ class Trainer:
         )
         self._run_optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
-        norm = self.fabric.clip_gradients(
+        gradient_norm = self.fabric.clip_gradients(
             self._run_network,
             self._run_optimizer,
             max_norm=config.optimizer.clip_norm or math.inf,
@@ -259,8 +264,8 @@ class Trainer:
         if isinstance(self.training.source, ErrorListener):
             self._tell_errors(self.training.source, batch.index)
         figures = {"loss": loss.detach(), **figures}
-        if self._judge_gradient and norm is not None:
-            figures["gradient_norm"] = norm
+        if self._judge_gradient and gradient_norm is not None:
+            figures["gradient_norm"] = gradient_norm
         self.figures.add(step, figures)
 
     def _unlabelled_batch(self, step: int) -> Batch | None:

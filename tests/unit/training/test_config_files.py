@@ -147,11 +147,13 @@ def test_people_cannot_be_trained_on_and_held_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "not a configuration"),
-        ("- 1\n- 2", "not a configuration"),
-        ("model: [", "not YAML"),
+        ("", "named fields"),
+        ("- 1\n- 2", "named fields"),
+        ("batch: 1\nbatch: 2", "stands there twice"),
+        ("a: &a [1, 1]\nb: *a", "aliases"),
+        ("model: [", "not valid YAML"),
         ("a: !!python/object/apply:os.system [ls]", "not YAML"),
-        ("a: \x00", "not YAML"),
+        ("a: \x00", "not valid YAML"),
     ],
 )
 def test_files_that_are_no_configuration(tmp_path: Path, text: str, message: str) -> None:

@@ -8,8 +8,8 @@
 | ``recordings/*``, ``views/*``, ``cameras/*`` | a column a data set, see ``lift3d.datasets.pose_set_tables`` |
 | attribute ``info`` | ``DataSetInfo`` as JSON |
 
-Everything carries checksums. Nothing is compressed: lzf makes a file a third smaller and reading a third slower, gzip
-reading five times slower; chunks of 256 frames read faster than those of 64 or 1024.
+Everything carries checksums. Nothing is compressed: gzip makes the arrays a quarter smaller and reading three times
+slower (``experiments/benchmarks/reading.py``).
 """
 
 from __future__ import annotations

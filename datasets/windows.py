@@ -29,7 +29,8 @@ from lift3d.errors import CameraError, FileFormatError, ShapeError
 from lift3d.geometry.cameras import Camera
 from lift3d.training.batches import CameraBatch
 
-POOL_BYTES = 512 << 20
+# Room for the training subjects of Human3.6M.
+POOL_BYTES = 768 << 20
 # A block's frames: reading one costs three seeks, and the context at its ends is read twice.
 BLOCK_FRAMES = 1024
 BLOCK_CONTEXTS = 4
@@ -85,17 +86,16 @@ class _Pool:
 
     Attributes:
         seen: (rows, joints, 3) x, y and confidence, 0 where missing.
-        xyz: (rows, joints, 3) in the set's space.
+        xyz: (rows, joints, 3) in the space of each view's camera, turned once when it is read.
         segments: what lies in it, in the order of the pool's windows.
-        seen_row, xyz_row: (segments,) where the first frame of each lies.
+        row: (segments,) where the first frame of each lies.
         ends: (segments,) windows up to and with each segment.
     """
 
     seen: np.ndarray
     xyz: np.ndarray
     segments: _Segments
-    seen_row: np.ndarray
-    xyz_row: np.ndarray
+    row: np.ndarray
     ends: np.ndarray
 
 
@@ -211,9 +211,7 @@ class WindowReader:
         """Decide whether everything is read at once, or else cut the views in blocks."""
         joints_2d, joints_3d = len(self._set.skeleton_2d), len(self._set.skeleton_3d)
         row = 4 * 3 * (joints_2d + joints_3d)
-        used = {view.recording for view in self._views}
-        poses = sum(-(-self._set.recordings[k].frames // self._keep_every) for k in used)
-        self._whole = 12 * (joints_2d * int(self._length.sum()) + joints_3d * poses) <= pool_bytes
+        self._whole = row * int(self._length.sum()) <= pool_bytes
         views = np.arange(len(self._views))
         if self._whole:
             zero = np.zeros_like(views)
@@ -280,32 +278,22 @@ class WindowReader:
         self._number = number
 
     def _fill(self, chosen: _Segments) -> _Pool:
-        """Read the frames of some segments. A pool of the whole set holds the poses of each recording once."""
+        """Read the frames of some segments."""
         lengths = chosen.stop - chosen.first
-        seen_row = lengths.cumsum() - lengths
-        recordings = np.array([self._views[view].recording for view in chosen.view.tolist()])
-        if self._whole:
-            _, sole, shared = np.unique(recordings, return_index=True, return_inverse=True)
-            rows = lengths[sole].cumsum() - lengths[sole]
-            xyz_row, poses, own = rows[shared], int(lengths[sole].sum()), set(sole.tolist())
-        else:
-            xyz_row, poses, own = seen_row, int(lengths.sum()), set(range(len(lengths)))
-        joints_2d, joints_3d = len(self._set.skeleton_2d), len(self._set.skeleton_3d)
-        seen = np.empty((int(lengths.sum()), joints_2d, 3), dtype=np.float32)
-        xyz = np.empty((poses, joints_3d, 3), dtype=np.float32)
-        for k, (number, first, stop) in enumerate(
-            zip(chosen.view.tolist(), chosen.first.tolist(), chosen.stop.tolist(), strict=True)
-        ):
+        row = lengths.cumsum() - lengths
+        frames = int(lengths.sum())
+        seen = np.empty((frames, len(self._set.skeleton_2d), 3), dtype=np.float32)
+        xyz = np.empty((frames, len(self._set.skeleton_3d), 3), dtype=np.float32)
+        stretches = (column.tolist() for column in (row, chosen.view, chosen.first, chosen.stop))
+        for at, number, first, stop in zip(*stretches, strict=True):
             view = self._views[number]
-            rows_2d = seen[seen_row[k] : seen_row[k] + stop - first]
-            rows_2d[..., :2] = self._rows("views/xy", view.start, first, stop)
-            rows_2d[..., 2] = self._rows("views/confidence", view.start, first, stop)
-            rows_2d[np.isnan(rows_2d)] = 0
-            if k in own:
-                start = self._set.recordings[view.recording].start
-                xyz[xyz_row[k] : xyz_row[k] + stop - first] = self._rows("poses/xyz", start, first, stop)
-        ends = chosen.windows.cumsum()
-        return _Pool(seen, xyz, chosen, seen_row, xyz_row, ends)
+            keypoints = seen[at : at + stop - first]
+            keypoints[..., :2] = self._rows("views/xy", view.start, first, stop)
+            keypoints[..., 2] = self._rows("views/confidence", view.start, first, stop)
+            keypoints[np.isnan(keypoints)] = 0
+            poses = self._rows("poses/xyz", self._set.recordings[view.recording].start, first, stop)
+            np.add(poses @ self._rotation[number], self._translation[number], out=xyz[at : at + stop - first])
+        return _Pool(seen, xyz, chosen, row, chosen.windows.cumsum())
 
     def _rows(self, name: str, start: int, first: int, stop: int) -> np.ndarray:
         """Frames ``first`` to ``stop - 1`` (after ``keep_every``) of what starts at row ``start`` of an array."""
@@ -319,19 +307,14 @@ class WindowReader:
         window = windows - (pool.ends - pool.segments.windows)[of] + pool.segments.window[of]
         start = window * self._outputs - self._offset[view] - self._past
         frame = (start[:, None] + np.arange(self.frames)).clip(0, self._length[view][:, None] - 1) - first[:, None]
-        seen = torch.from_numpy(pool.seen[pool.seen_row[of][:, None] + frame])
-        xyz = pool.xyz[pool.xyz_row[of][:, None] + frame]
-        batch, frames, joints, _ = xyz.shape
-        # numpy multiplies many small matrices ten times as fast as torch, and adds one long row a frame six times as
-        # fast as three numbers a joint.
-        local = np.matmul(xyz.reshape(batch, -1, 3), self._rotation[view]).reshape(batch, frames, -1)
-        local += np.tile(self._translation[view], joints)[:, None]
+        frame += pool.row[of][:, None]
+        seen = torch.from_numpy(pool.seen[frame])
         number = torch.from_numpy(view)
         camera = CameraBatch(*(getattr(self._cameras, name)[number] for name in CameraBatch.__dataclass_fields__))
         return RawWindows(
             seen[..., :2],
             seen[..., 2],
-            torch.from_numpy(local).view(xyz.shape),
+            torch.from_numpy(pool.xyz[frame]),
             camera,
             torch.from_numpy(self._first_window[view] + window),
             self._up[number],

@@ -41,8 +41,9 @@ class GraphConvolution(nn.Module):
             kinds=len(self.graph),
         )  # fmt: skip
         edges = rearrange(self.graph * self.strength + self.free, "kinds nodes others -> (kinds others) nodes")
+        gathered: Tensor = values @ edges
         return rearrange(
-            values @ edges, "(batch channels frames) nodes -> batch channels frames nodes",
+            gathered, "(batch channels frames) nodes -> batch channels frames nodes",
             batch=x.shape[0], frames=x.shape[2],
         )  # fmt: skip
 

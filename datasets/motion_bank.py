@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lift3d.errors import FileFormatError
+from lift3d.datasets.motion_capture_files import find_motion, read_joints, resample
+from lift3d.datasets.motion_capture_joints import guess_toes, place_joints
+from lift3d.errors import FileFormatError, SkeletonError
+from lift3d.io.hdf5_files import member_names
+from lift3d.skeletons import H36M17, get_skeleton
 
 # The joints that every source has, or that can be placed from what it has.
 BANK_JOINTS = (
@@ -20,13 +24,13 @@ BANK_JOINTS = (
     "left_wrist",
 )  # fmt: skip
 BANK_FPS = 60.0
-# Where Human3.6M's spine joint lies on the way from the hips to the base of the neck.
-SPINE_FRACTION = 0.48
+# A bank is held in memory, 216 bytes a frame: these are 92 hours.
+MAX_FRAMES = 20_000_000
 
 
 @dataclass(frozen=True)
 class MotionBank:
-    """Clips one after the other.
+    """Clips one after the other, all in memory.
 
     Attributes:
         positions: (frames, joints of BANK_JOINTS, 3) float32, metres, Z up, at BANK_FPS.
@@ -45,36 +49,31 @@ class MotionBank:
 def load_motion_bank(
     sources: Iterable[tuple[str | Path, float]], keep: Callable[[str, str], bool] = lambda clip, subject: True
 ) -> MotionBank:
-    """Read HDF5 files with one group a clip (``positions`` in metres, Z up; attributes ``joints`` and ``fps``).
+    """Read motion into memory: up to ``MAX_FRAMES`` frames, of which a minute takes 0.8 MB.
 
     Args:
-        sources: (file, weight) pairs; a clip is drawn in proportion to weight times its duration.
+        sources: (source, weight) pairs; a clip is drawn in proportion to weight times its duration. A source is a file
+            of BVH, AMC, C3D or HDF5 clips or a folder of such (``lift3d.datasets.motion_capture_files``), or a set that
+            ``lift3d prepare`` made of poses in world space; as Human3.6M's joints have no toes, those of such a set
+            are put where feet at rest have them.
         keep: of a clip's name and its subject, whether to take it.
 
     Raises:
-        FileFormatError: a file is missing or a clip lacks a field or a joint.
+        FileFormatError: a source is missing, a clip lacks a field or a joint, or they are too long together.
     """
-    import h5py
-
     clips: list[np.ndarray] = []
     weights: list[float] = []
     names: list[str] = []
+    frames = 0
+    sources = [(Path(path), weight) for path, weight in sources]
     for path, weight in sources:
-        if not Path(path).is_file():
-            raise FileFormatError(path, "there is no such motion file")
-        with h5py.File(path, "r") as file:
-            for clip, group in file.items():
-                if not keep(clip, str(group.attrs.get("subject", ""))):
-                    continue
-                try:
-                    joints = [name.decode() if isinstance(name, bytes) else str(name) for name in group.attrs["joints"]]
-                    positions, fps = np.asarray(group["positions"][()], dtype=np.float64), float(group.attrs["fps"])
-                    unified = _resample(_unify(joints, positions), fps)
-                except KeyError as error:
-                    raise FileFormatError(path, f"the clip lacks {error}", clip) from error
-                clips.append(unified.astype(np.float32))
-                weights.append(weight * len(unified))
-                names.append(f"{Path(path).stem}/{clip}")
+        for name, clip in _read_clips(path, keep):
+            frames += len(clip)
+            if frames > MAX_FRAMES:
+                raise FileFormatError(path, f"a bank of motion is held in memory, and {MAX_FRAMES} frames are the most")
+            clips.append(clip)
+            weights.append(weight * len(clip))
+            names.append(name)
     if not clips:
         raise FileFormatError(", ".join(str(path) for path, _ in sources), "no clip was kept")
     lengths = torch.tensor([len(clip) for clip in clips])
@@ -87,53 +86,45 @@ def load_motion_bank(
     )
 
 
-def _unify(joints: Sequence[str], positions: np.ndarray) -> np.ndarray:
-    """A clip (frames, its joints, 3) in BANK_JOINTS."""
-    index = {joint: i for i, joint in enumerate(joints)}
-
-    def joint(*names: str) -> np.ndarray:
-        """The first of the named joints that the clip has."""
-        for name in names:
-            if name in index and np.isfinite(positions[:, index[name]]).all():
-                return positions[:, index[name]]
-        raise KeyError(" or ".join(names))
-
-    hips = (joint("l_hip") + joint("r_hip")) / 2
-    neck = joint("neck_base")
-    trunk = [hips, joint("spine_low"), joint("spine_mid"), neck]
-    head = joint("head_top", "head")
-    unified = [
-        hips,
-        *(joint(f"r_{name}") for name in ("hip", "knee", "ankle")),
-        joint("r_toe_base", "r_toe_end"),
-        *(joint(f"l_{name}") for name in ("hip", "knee", "ankle")),
-        joint("l_toe_base", "l_toe_end"),
-        _along(trunk, SPINE_FRACTION),
-        neck,
-        head,
-        *(joint(f"r_{name}") for name in ("shoulder", "elbow", "wrist")),
-        *(joint(f"l_{name}") for name in ("shoulder", "elbow", "wrist")),
-    ]
-    return np.stack(unified, axis=1)
+def _read_clips(path: Path, keep: Callable[[str, str], bool]) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and joints (frames, BANK_JOINTS, 3) float32 at BANK_FPS of the clips that are kept."""
+    if not path.exists():
+        raise FileFormatError(path, "there is no such motion file")
+    if path.is_file() and {"poses", "recordings"} <= set(member_names(path)):
+        yield from _read_pose_set(path, keep)
+        return
+    for entry in find_motion(path):
+        clip = entry.clip or entry.name
+        if keep(clip, entry.subject):
+            joints = read_joints(entry, BANK_JOINTS, BANK_FPS).positions
+            yield f"{path.stem}/{clip}", _whole(joints, entry.path, clip)
 
 
-def _along(points: list[np.ndarray], fraction: float) -> np.ndarray:
-    """The place (frames, 3) at a fraction of the length of a chain of points, each (frames, 3)."""
-    steps = [np.linalg.norm(b - a, axis=-1, keepdims=True) for a, b in pairwise(points)]
-    target = fraction * sum(steps)
-    place, walked = points[0], np.zeros_like(steps[0])
-    for start, end, step in zip(points, points[1:], steps, strict=False):
-        share = np.clip((target - walked) / np.maximum(step, 1e-9), 0, 1)
-        place = np.where(target >= walked, start + share * (end - start), place)
-        walked = walked + step
-    return place
+def _read_pose_set(path: Path, keep: Callable[[str, str], bool]) -> Iterator[tuple[str, np.ndarray]]:
+    from lift3d.datasets.pose_sets import open_pose_set
+
+    with open_pose_set(path) as pose_set:
+        if pose_set.info.space != "world":
+            raise FileFormatError(path, "the poses are in camera space, where up is unknown", "info.space")
+        names = get_skeleton(pose_set.info.skeleton_3d).joints
+        for number, entry in enumerate(pose_set.recordings):
+            if not keep(entry.name, entry.subject):
+                continue
+            xyz = pose_set.rows("poses/xyz", entry.start, entry.start + entry.frames).astype(np.float64)
+            try:
+                body = place_joints(names, xyz, H36M17.joints)
+            except SkeletonError as error:
+                raise FileFormatError(path, str(error), f"recordings[{number}]") from error
+            toes = guess_toes(body)
+            body = np.concatenate([body, toes], axis=1)
+            placed = place_joints((*H36M17.joints, "left_toe", "right_toe"), body, BANK_JOINTS)
+            yield f"{path.stem}/{entry.name}", _whole(resample(placed, entry.fps, BANK_FPS), path, entry.name)
 
 
-def _resample(positions: np.ndarray, fps: float) -> np.ndarray:
-    """A clip at BANK_FPS, by cubic splines."""
-    if abs(fps - BANK_FPS) < 1e-6 or len(positions) < 4:
-        return positions
-    from scipy.interpolate import CubicSpline
-
-    seconds = np.arange(len(positions)) / fps
-    return np.asarray(CubicSpline(seconds, positions)(np.arange(0, seconds[-1], 1 / BANK_FPS)))
+def _whole(positions: np.ndarray, path: str | PathLike[str], clip: str) -> np.ndarray:
+    """As float32. Raises FileFormatError if a joint is missing somewhere."""
+    missing = ~np.isfinite(positions).all(axis=(0, 2))
+    if missing.any():
+        joints = ", ".join(joint for joint, gone in zip(BANK_JOINTS, missing, strict=True) if gone)
+        raise FileFormatError(path, f"{joints}: missing in some frames; fill the gaps first (lift3d clean)", clip)
+    return positions.astype(np.float32)

@@ -124,7 +124,11 @@ def read_bvh(path: Path, unit: float | None = None) -> Poses3D:
     """
     if unit is not None and not (np.isfinite(unit) and unit > 0):
         raise ShapeError(f"the unit must be a positive number of metres, not {unit}")
-    file = read_bvh_file(path)
+    return from_bvh(read_bvh_file(path), path, unit)
+
+
+def from_bvh(file: BvhFile, path: Path, unit: float | None = None) -> Poses3D:
+    """The content of a BVH as ``read_bvh`` reads it; ``path`` is for provenance and messages."""
     longest = max(float(np.linalg.norm(joint.offset)) for joint in file.joints)
     if longest == 0:
         raise FileFormatError(path, "all offsets are 0: there are no bones", "OFFSET")

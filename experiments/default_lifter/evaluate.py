@@ -151,7 +151,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mocap", type=Path, help="folder with cmu.h5, cmu8.h5, reactidle.h5 and hdm05.h5")
     parser.add_argument("demo", type=Path, help="folder pose2sim_demo")
-    parser.add_argument("runs", type=Path, nargs="*", help="run folders of lift3d train")
+    parser.add_argument("checkpoints", type=Path, nargs="+", help="of lift3d train, or that ship")
     arguments = parser.parse_args()
     print(held_out_table(arguments.mocap, arguments.checkpoints), end="\n\n", flush=True)
     print(recording_table(arguments.demo, arguments.checkpoints[0]))

@@ -131,4 +131,5 @@ def _about(axis: int, angle: Tensor) -> Tensor:
         rows = [one, zero, zero, zero, cos, -sin, zero, sin, cos]
     else:
         rows = [cos, -sin, zero, sin, cos, zero, zero, zero, one]
-    return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+    rotation: Tensor = torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+    return rotation

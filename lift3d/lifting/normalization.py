@@ -63,7 +63,8 @@ def look_at(direction: Tensor) -> Tensor:
     level, length = (x * x + z * z).sqrt(), (x * x + y * y + z * z).sqrt()
     x, y, z, cos, sin = x / length, y / length, z / length, z / level, x / level
     rows = [cos, torch.zeros_like(x), -sin, -y * sin, z * cos + x * sin, -y * cos, x, y, z]
-    return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+    rotation: Tensor = torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+    return rotation
 
 
 def rotate_plane(rotation: Tensor, plane: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ _ENDS = {
 _LIMBS = [[f"{s}_upper_arm", f"{s}_forearm"] for s in SIDES]
 _LIMBS += [[f"{s}_thigh", f"{s}_shin", f"{s}_foot"] for s in SIDES]
 _LIMB_OF = [next((k for k, limb in enumerate(_LIMBS) if bone in limb), len(_LIMBS)) for bone in (*BONES, "pelvis")]
+_HIPS_AND_SPINE = torch.tensor([V["hips"], V["spine"]])
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class BodySampler:
         self.variation, self.fps = variation, fps
         self.starts, self.lengths = bank.starts, bank.lengths
         self.chances = bank.weights.cumsum(0) / bank.weights.sum()
-        self.bones = _bones(bank.positions)
+        self.frames, self.bones = len(bank.positions), _bones(bank.positions)
 
     def sample(self, frames: int, view: Tensor, draws: Draws) -> PosedBodies:
         """One body a window of ``frames`` frames, turned by ``view`` (batch, 3, 3) after everything else."""
@@ -120,7 +121,7 @@ class BodySampler:
         thigh = lengths[:batch, V["left_thigh"]].mean((1, 2))
         directions /= lengths.clamp_min_(1e-6)
         if len(mixed):
-            upper = _turned_with_hips(recorded[batch:], recorded[mixed])
+            upper = _turned_with_hips(recorded[batch:], recorded[mixed[:, None], _HIPS_AND_SPINE])
             recorded[mixed, : len(UPPER_BONES)] = upper
         recorded = recorded[:batch]
         recorded[:, -1] -= recorded[:, -1, :, frames // 2, None].clone()
@@ -152,7 +153,7 @@ class BodySampler:
         last = last[:, None]
         time = torch.minimum((time - hold[:, None]).clamp_min(0), last)
         before = torch.minimum(time.floor(), (last - 1).clamp_min(0))
-        mirrored = (numbers[:, 3] < 0.5) * (len(self.bones) // 2)
+        mirrored = (numbers[:, 3] < 0.5) * self.frames
         row = (self.starts[clip] + mirrored)[:, None] + before.long()
         pairs = torch.as_strided(self.bones, (len(self.bones) - 1, 2 * self.bones.shape[1]), (self.bones.shape[1], 1))
         first, second = pairs.index_select(0, row.flatten()).unflatten(0, row.shape).chunk(2, dim=-1)
@@ -187,11 +188,12 @@ def rotation_about(axis: Tensor, angle: Tensor) -> Tensor:
     zero = torch.zeros_like(x)
     cross: Tensor = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
     sin, cos = angle.sin()[..., None, None], angle.cos()[..., None, None]
-    return torch.eye(3) + sin * cross + (1 - cos) * (cross @ cross)
+    rotation: Tensor = torch.eye(3) + sin * cross + (1 - cos) * (cross @ cross)
+    return rotation
 
 
 def _bones(positions: Tensor) -> Tensor:
-    """(2 frames, 3 bones + 3) bones and the pelvis of a bank, and below the same of everybody in the mirror."""
+    """(2 frames + 1, 3 bones + 3) bones and pelvis of a bank, below the same in the mirror, and the last row again."""
     joint = {name: positions[:, index] for index, name in enumerate(BANK_JOINTS)}
     bones = torch.stack([joint[end] - joint[start] for start, end in map(_ENDS.__getitem__, BONES)], dim=1)
     other = {"left": "right", "right": "left"}
@@ -199,12 +201,13 @@ def _bones(positions: Tensor) -> Tensor:
     image = torch.cat([bones[:, mirrored], joint["pelvis"][:, None]], dim=1) * torch.tensor([-1.0, 1.0, 1.0])
     # From the right hip to the left one: their names change places in the mirror.
     image[:, BONES.index("hips")] *= -1
-    return torch.cat([torch.cat([bones, joint["pelvis"][:, None]], dim=1), image]).flatten(1)
+    return torch.cat([torch.cat([bones, joint["pelvis"][:, None]], dim=1), image, image[-1:]]).flatten(1)
 
 
 def _weighted(weights: Tensor, vectors: Tensor) -> Tensor:
     """(batch, joints, vectors) and (batch, vectors, 3, frames) -> (batch, joints, 3, frames)."""
-    return torch.bmm(weights, vectors.flatten(2)).unflatten(2, (3, -1))
+    joints: Tensor = torch.bmm(weights, vectors.flatten(2)).unflatten(2, (3, -1))
+    return joints
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
@@ -233,21 +236,27 @@ def _cross(a: Tensor, b: Tensor, out: Tensor) -> None:
 def _turned_with_hips(upper: Tensor, lower: Tensor) -> Tensor:
     """The upper bones of ``upper`` turned, frame by frame, as its hips are to be turned to stand as those of ``lower``.
 
-    Both are unit vectors (windows, 17, 3, frames) in the order of BONES.
+    ``upper`` holds unit vectors (windows, 17, 3, frames) in the order of BONES, ``lower`` (windows, 2, 3, frames) those
+    of the hips and the spine.
     """
-    axes = []
-    for bones in (lower, upper):
-        frame = bones.new_empty(len(bones), 3, *bones.shape[2:])
-        lateral, forward, up = frame.unbind(1)
-        lateral.copy_(bones[:, V["hips"]])
-        _upright(bones[:, V["spine"]], lateral, out=up)
-        _cross(lateral, up, out=forward)
-        axes.append(frame)
-    # Rotations as (windows, row, column, frames), with each axis a column.
-    to, away = axes
-    rotation = sum(to[:, k, :, None] * away[:, k, None] for k in range(3))
-    bones = upper[:, : len(UPPER_BONES)]
-    return sum(rotation[:, None, :, k] * bones[:, :, None, k] for k in range(3))
+    to, away = _hip_axes(lower[:, 0], lower[:, 1]), _hip_axes(upper[:, V["hips"]], upper[:, V["spine"]])
+    bones = upper[:, None, : len(UPPER_BONES)]
+    # Rotations as rows and columns (windows, 3, 1, 3, frames), each axis a column of both frames.
+    rotation = to[0][:, :, None, None] * away[0][:, None, None]
+    for axis in (1, 2):
+        rotation.addcmul_(to[axis][:, :, None, None], away[axis][:, None, None])
+    turned = bones.new_empty(len(upper), len(UPPER_BONES), 3, upper.shape[-1])
+    for row in range(3):
+        turned[:, :, row] = _dot(rotation[:, row], bones[:, 0])[..., 0, :]
+    return turned
+
+
+def _hip_axes(lateral: Tensor, spine: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Orthonormal axes (windows, 3, frames) to the left, up and forward of hips from two unit vectors."""
+    up, forward = torch.empty_like(spine), torch.empty_like(spine)
+    _upright(spine, lateral, out=up)
+    _cross(lateral, up, out=forward)
+    return lateral, up, forward
 
 
 def _derive(vectors: Tensor, gaze: Tensor) -> None:

@@ -161,7 +161,7 @@ def test_motion_files_that_cannot_be_used_say_why(tmp_path: Path) -> None:
         group["positions"] = np.zeros((5, 2, 3), np.float32)
         group.attrs["joints"] = ["l_hip", "r_hip"]
         group.attrs["fps"] = 60.0
-    with pytest.raises(FileFormatError, match=r"clip.*neck_base"):
+    with pytest.raises(FileFormatError, match=r"odd\.h5.*clip"):
         load_motion_bank([(tmp_path / "odd.h5", 1.0)])
     with pytest.raises(FileFormatError, match="no clip was kept"):
         load_motion_bank([(tmp_path / "odd.h5", 1.0)], lambda _, who: False)

@@ -96,6 +96,20 @@ def test_detections_err_alike_in_short_and_long_windows() -> None:
     assert float(long[0, 2]) == pytest.approx(0.3 * 3.5 / 30, abs=0.01)
 
 
+def test_clips_of_any_length_fill_a_window() -> None:
+    """Short clips are played there and back, and a clip of one frame stands still."""
+    for frames in (1, 2, 30):
+        bank = make_bank(clips=2, frames=frames)
+        for mirrored in (0.1, 0.9):
+            numbers = torch.tensor([[0.99, 0.5, k / 7, mirrored] for k in range(7)])
+            windows, _ = BodySampler(bank, BodyVariation(), 30.0)._windows(numbers, 300)
+            assert torch.isfinite(windows).all()
+            steps = windows[:, -1, 0].diff(dim=-1).abs() * 30
+            # The bank's people walk along x at 1 m/s.
+            assert float(steps.max()) < 2.5
+            assert (float(steps.max()) > 0.5) == (frames > 1)
+
+
 def test_knots_interpolate_between_numbers_a_fixed_time_apart() -> None:
     weights = knots(100, 8.7, torch.tensor([0.0, 0.25, 0.99]))
     torch.testing.assert_close(weights.sum(1), torch.ones(3, 100))

@@ -122,22 +122,20 @@ def mirror(windows: RawWindows, chosen: Tensor, skeleton_2d: Skeleton, skeleton_
 
     The mirrored camera is exact: its centre, its tangential distortion p2 and the vertical are mirrored too.
     """
-    pick = chosen[:, None, None]
-    camera, width = windows.camera, windows.camera.image_size[:, 0]
-    order_2d, order_3d = list(skeleton_2d.mirror_order), list(skeleton_3d.mirror_order)
-    xy = windows.xy[:, :, order_2d].clone()
-    xy[..., 0] = width[:, None, None] - xy[..., 0]
-    confidence = torch.where(pick, windows.confidence[:, :, order_2d], windows.confidence)
-    xy = torch.where(pick[..., None], xy, windows.xy)
+    rows = chosen.nonzero()[:, 0]
+    camera, width = windows.camera, windows.camera.image_size[rows, 0]
     turned = torch.tensor([-1.0, 1.0, 1.0])
+    confidence = windows.confidence[rows][:, :, list(skeleton_2d.mirror_order)]
+    xy = windows.xy[rows][:, :, list(skeleton_2d.mirror_order)]
+    xy[..., 0] = torch.where(confidence > 0, width[:, None, None] - xy[..., 0], 0.0)
     centre, distortion = camera.centre.clone(), camera.distortion.clone()
-    centre[:, 0] = torch.where(chosen, width - centre[:, 0], centre[:, 0])
-    distortion[:, 3] = torch.where(chosen, -distortion[:, 3], distortion[:, 3])
+    centre[rows, 0] = width - centre[rows, 0]
+    distortion[rows, 3] *= -1
     return replace(
         windows,
-        xy=torch.where(confidence[..., None] > 0, xy, 0.0),
-        confidence=confidence,
-        xyz=torch.where(pick[..., None], windows.xyz[:, :, order_3d] * turned, windows.xyz),
+        xy=windows.xy.index_copy(0, rows, xy),
+        confidence=windows.confidence.index_copy(0, rows, confidence),
+        xyz=windows.xyz.index_copy(0, rows, windows.xyz[rows][:, :, list(skeleton_3d.mirror_order)] * turned),
         up=torch.where(chosen[:, None], windows.up * turned, windows.up),
         camera=replace(camera, centre=centre, distortion=distortion),
     )

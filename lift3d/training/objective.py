@@ -10,9 +10,20 @@ from torch import Tensor
 from lift3d.errors import ConfigurationError
 from lift3d.models.network import Lifted
 from lift3d.skeletons import Skeleton
-from lift3d.training import losses as L
 from lift3d.training.batches import Batch, CameraBatch
 from lift3d.training.configuration import Losses, SemiSupervision
+from lift3d.training.losses import (
+    bone_length_error,
+    joint_error,
+    laplace_error,
+    mean_bone_length_error,
+    scaled_joint_error,
+    squared_error,
+    symmetry_error,
+    trajectory_error,
+    velocity_error,
+    window_errors,
+)
 from lift3d.training.reprojection import oks_error, reprojection_error
 
 Network = Callable[[Tensor], Lifted]
@@ -70,26 +81,26 @@ class Objective:
         if roots is not None:
             if batch.root is None:
                 raise ConfigurationError("trajectory: these data know no camera, so they cannot teach where people are")
-            terms["trajectory"] = 1.0, L.trajectory_error(to_camera(roots[:labelled], batch), batch.root)
+            terms["trajectory"] = 1.0, trajectory_error(to_camera(roots[:labelled], batch), batch.root)
         if unlabelled is not None:
             if roots is None:
                 raise ConfigurationError("semi_supervision needs the root to project poses: set trajectory to true")
             terms |= self._unlabelled(lifted.joints[labelled:], roots[labelled:], joints, unlabelled)
         loss = torch.stack([weight * value for weight, value in terms.values()]).sum()
-        self.window_errors = L.window_errors(joints.detach(), batch.target, batch.weight)
-        mpjpe = L.joint_error(joints.detach(), batch.target, batch.weight)
+        self.window_errors = window_errors(joints.detach(), batch.target, batch.weight)
+        mpjpe = joint_error(joints.detach(), batch.target, batch.weight)
         return loss, {"mpjpe": mpjpe, **{name: value.detach() for name, (_, value) in terms.items()}}
 
     def _supervised(self, joints: Tensor, sigma: Tensor | None, batch: Batch) -> dict[str, tuple[float, Tensor]]:
         """Weight and value of every term that has a weight."""
         losses, bones, pose = self.losses, self.skeleton.bones, (joints, batch.target, batch.weight)
         terms: dict[str, Callable[[], Tensor]] = {
-            "mpjpe": lambda: L.joint_error(*pose),
-            "n_mpjpe": lambda: L.scaled_joint_error(*pose),
-            "mse": lambda: L.squared_error(*pose),
-            "velocity": lambda: L.velocity_error(*pose),
-            "bone_length": lambda: L.bone_length_error(*pose, bones),
-            "symmetry": lambda: L.symmetry_error(joints, self._left, self._right),
+            "mpjpe": lambda: joint_error(*pose),
+            "n_mpjpe": lambda: scaled_joint_error(*pose),
+            "mse": lambda: squared_error(*pose),
+            "velocity": lambda: velocity_error(*pose),
+            "bone_length": lambda: bone_length_error(*pose, bones),
+            "symmetry": lambda: symmetry_error(joints, self._left, self._right),
             "reprojection": lambda: reprojection_error(*self._in_image(joints, batch, "reprojection")),
             "oks": lambda: oks_error(*self._in_image(joints, batch, "oks"), self.skeleton),
             "laplace": lambda: self._laplace(joints, sigma, batch),
@@ -100,7 +111,7 @@ class Objective:
     def _laplace(joints: Tensor, sigma: Tensor | None, batch: Batch) -> Tensor:
         if sigma is None:
             raise ConfigurationError("losses.laplace: the network gives no sigma; set model.settings.sigma to true")
-        return L.laplace_error(joints, sigma, batch.target, batch.weight)
+        return laplace_error(joints, sigma, batch.target, batch.weight)
 
     @staticmethod
     def _in_image(joints: Tensor, batch: Batch, term: str) -> tuple[Tensor, Tensor, CameraBatch]:
@@ -124,7 +135,7 @@ class Objective:
             ),
             "unlabelled_bone_length": (
                 self.semi_supervision.bone_length,
-                L.mean_bone_length_error(joints, labelled, self.skeleton.bones),
+                mean_bone_length_error(joints, labelled, self.skeleton.bones),
             ),
         }
 

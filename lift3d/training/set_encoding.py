@@ -217,12 +217,16 @@ class _Mix:
         weights = np.take_along_axis(change.weights, self._index.numpy(), axis=1)
         self._weights = torch.from_numpy(weights).float()
         self._there = torch.from_numpy(used.any(axis=1))
+        # Joints that are copied, or missing as a whole, need no sums.
+        self._copies = most == 1 and bool(((self._weights == 1) | ~self._there[:, None]).all())
 
     def apply(self, points: Tensor, confidence: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Points (..., joints, d) and their confidence in the other layout; NaN and 0 where a joint needed is missing.
 
         The confidence is the least of the joints that take part. Without one, points that are NaN are missing.
         """
+        if self._copies:
+            return self._copy(points, confidence)
         index, weights = self._index, self._weights
         used = weights != 0
         # NaN of a joint that does not take part must not spread.
@@ -233,6 +237,17 @@ class _Mix:
         least = torch.where(used, confidence[..., index], torch.inf).amin(-1)
         least = torch.where(self._there, least, 0.0)
         return torch.where(least[..., None] > 0, mixed, 0.0), least
+
+    def _copy(self, points: Tensor, confidence: Tensor | None) -> tuple[Tensor, Tensor]:
+        """``apply`` where every joint is one of the other layout's."""
+        source, there = self._index[:, 0], self._there
+        copied = points.index_select(-2, source)
+        if confidence is None:
+            if not there.all():
+                copied = torch.where(there[:, None], copied, torch.nan)
+            return copied, copied.isfinite().all(-1).to(points.dtype)
+        # What is missing is 0 in both already.
+        return copied * there[:, None], confidence.index_select(-1, source) * there
 
 
 def _without_guesses(change: Conversion) -> Conversion:

@@ -59,8 +59,8 @@ class WindowDraws:
         steps = -(-count // _WORDS)
         counter = np.array([self._first * steps, self._draw, 0, 0], np.uint64)
         self._draw += 1
-        words = np.random.Philox(key=self._key, counter=counter).random_raw(self.windows * steps * _WORDS // 2)
-        words = words.view(np.uint32).reshape(self.windows, steps * _WORDS)[:, :count]
+        pairs = np.random.Philox(key=self._key, counter=counter).random_raw(self.windows * steps * _WORDS // 2)
+        words = pairs.view(np.uint32).reshape(self.windows, steps * _WORDS)[:, :count]
         return torch.from_numpy((words >> np.uint32(8)).astype(np.float32)).mul_(2.0**-24)
 
 

@@ -149,7 +149,8 @@ class BodySampler:
         start = numbers[:, 2] * torch.where(room > 0, room, whole)
         time = start[:, None] + speed[:, None] * torch.arange(frames)
         whole = whole[:, None]
-        time = whole - (time.remainder(2 * whole) - whole).abs()
+        time = time - 2 * whole * (time / (2 * whole)).floor()
+        time = whole - (time - whole).abs()
         last = last[:, None]
         time = torch.minimum((time - hold[:, None]).clamp_min(0), last)
         before = torch.minimum(time.floor(), (last - 1).clamp_min(0))

@@ -236,10 +236,12 @@ def save_checkpoint(network: Lifter, info: CheckpointInfo, path: str | PathLike[
         CheckpointError: the description is of another network.
         OutputExistsError: the file exists and ``overwrite`` is False.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     _check_layouts(network.config, info)
 
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    # Not save_file, which makes files that only their owner may read.
+    content = save(weights, metadata={METADATA_KEY: json.dumps(asdict(info))})
     with atomic_path(path, overwrite) as temporary:
-        save_file(weights, temporary, metadata={METADATA_KEY: json.dumps(asdict(info))})
+        temporary.write_bytes(content)

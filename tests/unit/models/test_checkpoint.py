@@ -62,6 +62,12 @@ def test_damaged_files_are_named_errors(tmp_path: Path, data: st.DataObject) -> 
         load_checkpoint(damaged)
 
 
+def test_others_may_read_it_as_the_user_allows(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.touch()
+    assert example(tmp_path).stat().st_mode == other.stat().st_mode
+
+
 def test_unknown_names_list_what_ships() -> None:
     with pytest.raises(CheckpointError, match="default"):
         checkpoint_info("no-such-checkpoint")

@@ -344,6 +344,6 @@ def _join(parts: list[RawWindows]) -> RawWindows:
     camera = CameraBatch(
         *(torch.cat([getattr(camera, name) for camera in cameras]) for name in CameraBatch.__dataclass_fields__)
     )
-    arrays = (torch.cat([getattr(part, name) for part in parts]) for name in ("xy", "confidence", "xyz"))
-    index, up = (torch.cat([getattr(part, name) for part in parts]) for name in ("index", "up"))
-    return RawWindows(*arrays, camera, index, up)
+    names = ("xy", "confidence", "xyz", "index", "up")
+    xy, confidence, xyz, index, up = (torch.cat([getattr(part, name) for part in parts]) for name in names)
+    return RawWindows(xy, confidence, xyz, camera, index, up)

@@ -109,7 +109,8 @@ class _Windowed:
         def blend(values: Tensor) -> Tensor:
             """(batch, windows * W, joints, 3) -> (batch, outputs, joints, 3)."""
             blended = values.new_zeros(inputs.shape[0], inputs.shape[1], *values.shape[2:])
-            return blended.index_add_(1, frames, weight * values)[:, self.past : self.past + outputs]
+            blended.index_add_(1, frames, weight * values)
+            return blended[:, self.past : self.past + outputs]
 
         sigma = None if lifted.sigma is None else blend(lifted.sigma.square()).sqrt()
         return Lifted(blend(lifted.joints), sigma)
@@ -131,7 +132,8 @@ class _Windowed:
         parts = [self.network(group) for group in groups]
 
         def joined(values: list[Tensor]) -> Tensor:
-            return torch.cat(values).unflatten(0, (batch, -1)).flatten(1, 2)
+            whole: Tensor = torch.cat(values).unflatten(0, (batch, -1))
+            return whole.flatten(1, 2)
 
         sigma = [part.sigma for part in parts if part.sigma is not None]
         return Lifted(joined([part.joints for part in parts]), joined(sigma) if sigma else None)

@@ -71,7 +71,8 @@ class ResidualBlock(nn.Module):
         y = self.drop(torch.relu(normalize(y, self.temporal_norm)))
         y = convolve(y, self.pointwise, 1, strided=False)
         y = self.drop(torch.relu(normalize(y, self.pointwise_norm)))
-        return residual + y
+        result: Tensor = residual + y
+        return result
 
 
 class TemporalConvolution(Lifter):

@@ -182,6 +182,8 @@ def _terms(paths: Iterable[Path]) -> list[str]:
 
     terms = []
     for path in paths:
+        if not h5py.is_hdf5(path):
+            continue  # A folder of recordings, or text.
         with h5py.File(path, "r") as file:
             if "terms" in file.attrs:
                 terms.append(f"{path.name}: {file.attrs['terms']}")

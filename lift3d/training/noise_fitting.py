@@ -9,7 +9,7 @@ side. Jitter and drift are told apart by how the error changes over one frame an
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -222,8 +222,8 @@ def _starts(runs: np.ndarray, holes: int = 0) -> float:
     return float((runs & ~recent).sum())
 
 
-def _nanmedian(values: np.ndarray, axis: int | tuple[int, ...] | Sequence[int] | None) -> np.ndarray:
+def _nanmedian(values: np.ndarray, axis: int | tuple[int, ...] | None) -> np.ndarray:
     """``np.nanmedian`` that is silent where everything is NaN."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        return np.asarray(np.nanmedian(values, axis=axis))  # type: ignore[arg-type]
+        return np.asarray(np.nanmedian(values, axis=axis))

@@ -195,7 +195,8 @@ def stature(joints: Tensor) -> Tensor:
         joints: (batch, frames, 17, 3) in the layout H36M17, NaN where missing. Segments that are never seen are left
             out; REFERENCE_HEIGHT where all are.
     """
-    starts, ends = ([H36M17.index(segment[k]) for segment in _SEGMENTS] for k in (0, 1))
+    starts = [H36M17.index(start) for start, *_ in _SEGMENTS]
+    ends = [H36M17.index(end) for _, end, *_ in _SEGMENTS]
     lengths = (joints[:, :, ends] - joints[:, :, starts]).norm(dim=-1).nanmean(1)
     counted = torch.tensor([segment[2] for segment in _SEGMENTS])
     shares = torch.tensor([segment[3] for segment in _SEGMENTS]) * counted
@@ -252,7 +253,7 @@ class _Mix:
 
 def _without_guesses(change: Conversion) -> Conversion:
     """The conversion without joints guessed beyond the seen ones, which ``lift3d.lifting.encoding`` leaves out too."""
-    guessed = (change.weights < 0).any(axis=1)
+    guessed = np.asarray((change.weights < 0).any(axis=1))
     return Conversion(
         change.source, change.target, np.where(guessed[:, None], 0.0, change.weights), (), (), change.missing
     )

@@ -106,73 +106,45 @@ def read_amc(path: Path, skeleton: AcclaimSkeleton) -> dict[str, np.ndarray]:
     Raises:
         FileFormatError: it is no AMC, cut off or malformed, or does not fit the skeleton; names frame and bone.
     """
-    words: list[str] = []
-    for line in _lines(path, MAX_MOTION_BYTES):
-        if not line.startswith(":"):
-            words += line.split()
-    if not words or not words[0].isdecimal():
+    lines = [line for line in _lines(path, MAX_MOTION_BYTES) if not line.startswith(":")]
+    if not lines or not lines[0].isdecimal():
         raise FileFormatError(path, "not an AMC file: no frame number follows its head")
     channels = {bone.name: bone.channels for bone in skeleton.bones}
     # The first frame says which bones every frame moves.
-    layout: dict[str, slice] = {}
-    place = 1
-    while place < len(words) and not words[place].isdecimal():
-        name = words[place]
-        if name not in channels:
-            raise FileFormatError(path, "the skeleton has no such bone; is it the ASF of this motion?", f"bone {name}")
-        if name in layout:
-            raise FileFormatError(path, "moved twice in one frame", f"frame {words[0]}, bone {name}")
-        given = len(list(takewhile(_is_number, words[place + 1 : place + 8])))
-        count = len(channels[name])
-        # Behind the last bone the number of the next frame follows.
-        if given < count or (
-            given > count and place + 1 + count < len(words) and not words[place + 1 + count].isdecimal()
-        ):
-            problem = (
-                f"{given} numbers, and the skeleton's bone has {count} degrees of freedom ({' '.join(channels[name])})"
-            )
-            raise FileFormatError(path, problem, f"frame {words[0]}, bone {name}")
-        layout[name] = slice(place + 1, place + 1 + count)
-        place += 1 + count
-    if ROOT not in layout:
-        raise FileFormatError(path, "the root is not moved; was the file cut off?", f"frame {words[0]}")
-    return _motion(words, place, layout, path)
-
-
-def _motion(words: list[str], size: int, layout: dict[str, slice], path: Path) -> dict[str, np.ndarray]:
-    """The columns of frames of ``size`` words each, all checked to be like the first."""
-    frames = len(words) // size
-    for name, columns in layout.items():
-        column = words[columns.start - 1 :: size]
-        if column.count(name) != len(column):
-            at = next(row for row, word in enumerate(column) if word != name)
-            raise FileFormatError(
-                path, f"expected the bone {name}, found {column[at]!r}", f"frame {_number(words, at * size)}"
-            )
-    if len(words) != frames * size:
-        raise FileFormatError(
-            path, "ends within a frame; was the file cut off?", f"frame {_number(words, frames * size)}"
-        )
-    numbers = _numbers(words[::size], frames, path, "frame numbers")
-    if jumps := np.flatnonzero(np.diff(numbers) != 1).tolist():
-        first, second = numbers[jumps[0] : jumps[0] + 2]
-        raise FileFormatError(path, f"{second:.12g} follows on {first:.12g}; frames are missing", "frame numbers")
-    return {
-        name: np.stack(
-            [
-                _numbers(words[column::size], frames, path, f"bone {name}")
-                for column in range(columns.start, columns.stop)
-            ],
-            axis=1,
-        )
-        if columns.stop > columns.start
-        else np.empty((frames, 0))
-        for name, columns in layout.items()
+    moved = [line.split()[0] for line in takewhile(lambda line: not line.isdecimal(), lines[1:])]
+    where = f"frame {lines[0]}"
+    if unknown := [name for name in moved if name not in channels]:
+        problem = "the skeleton has no such bone; is it the ASF of this motion?"
+        raise FileFormatError(path, problem, f"{where}, bone {unknown[0][:40]}")
+    if len(set(moved)) < len(moved):
+        raise FileFormatError(path, "a bone is moved twice in one frame", where)
+    if ROOT not in moved:
+        raise FileFormatError(path, "the root is not moved; was the file cut off?", where)
+    size = len(moved) + 1
+    frames = [line[:40] for line in lines[::size]]
+    motion = {
+        name: _angles(lines[place::size], name, channels[name], frames, path)
+        for place, name in enumerate(moved, start=1)
     }
+    if len(lines) != len(frames) * size:
+        raise FileFormatError(path, "ends within a frame; was the file cut off?", f"frame {frames[-1]}")
+    numbers = _numbers(frames, len(frames), path, "frame numbers")
+    if jumps := np.flatnonzero(np.diff(numbers) != 1).tolist():
+        problem = f"{frames[jumps[0] + 1]} follows on {frames[jumps[0]]}; frames are missing"
+        raise FileFormatError(path, problem, "frame numbers")
+    return motion
 
 
-def _number(words: list[str], place: int) -> str:
-    return words[place][:20] if place < len(words) else "behind the last"
+def _angles(lines: list[str], name: str, channels: tuple[str, ...], frames: list[str], path: Path) -> np.ndarray:
+    """(frames, channels) of a bone from its lines, each checked to be of that bone."""
+    rows = [line.split() for line in lines]
+    for frame, row in zip(frames, rows, strict=False):
+        if row[0] != name or len(row) != len(channels) + 1:
+            needed = f"{name} and {len(channels)} numbers ({' '.join(channels) or 'none'})"
+            problem = f"expected {needed}, as the skeleton has it, found {' '.join(row)[:60]!r}; was the file cut off?"
+            raise FileFormatError(path, problem, f"frame {frame}, bone {name}")
+    numbers = _numbers([word for row in rows for word in row[1:]], len(rows) * len(channels), path, f"bone {name}")
+    return numbers.reshape(len(rows), len(channels))
 
 
 def _lines(path: Path, most: int) -> Iterator[str]:
@@ -254,14 +226,6 @@ def _axis_order(words: list[str], path: Path, where: str) -> str:
     if sorted(order) != ["x", "y", "z"]:
         raise FileFormatError(path, f"the order must be one such as XYZ, not {order!r}", where)
     return order
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def _numbers(words: list[str], count: int, path: Path, where: str) -> np.ndarray:

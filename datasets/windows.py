@@ -26,8 +26,8 @@ from torch import Tensor
 
 from lift3d.datasets.pose_sets import PoseSet
 from lift3d.errors import CameraError, FileFormatError, ShapeError
+from lift3d.geometry.camera_batch import CameraBatch
 from lift3d.geometry.cameras import Camera
-from lift3d.training.batches import CameraBatch
 
 # Room for the training subjects of Human3.6M.
 POOL_BYTES = 768 << 20

@@ -139,8 +139,7 @@ def _describe(prepared: Prepared) -> str:
         f"{counted(prepared.views, 'view')}",
         f"subjects: {_shortened(prepared.subjects)}",
         f"actions: {_shortened(prepared.actions)}",
-        f"3D: {info.skeleton_3d}, {info.space} space"
-        + (f", {prepared.missing:.1%} missing" if prepared.missing else ""),
+        f"3D: {info.skeleton_3d}, {info.space} space{missing}",
         f"2D: {info.skeleton_2d}" + (f", {info.keypoints}" if info.keypoints else ""),
     ]
     if prepared.cameras:

@@ -7,21 +7,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class CameraBatch:
-    """One camera a window, for losses that project.
-
-    Attributes:
-        focal, centre: (batch, 2) pixels.
-        distortion: (batch, 5) OpenCV coefficients k1 k2 p1 p2 k3.
-        image_size: (batch, 2) width and height, pixels.
-    """
-
-    focal: Tensor
-    centre: Tensor
-    distortion: Tensor
-    image_size: Tensor
+from lift3d.geometry.camera_batch import CameraBatch
 
 
 @dataclass(frozen=True)

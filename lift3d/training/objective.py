@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from lift3d.errors import ConfigurationError
+from lift3d.geometry.camera_batch import CameraBatch
 from lift3d.models.network import Lifted
 from lift3d.skeletons import Skeleton
-from lift3d.training.batches import Batch, CameraBatch
+from lift3d.training.batches import Batch
 from lift3d.training.configuration import Losses, SemiSupervision
 from lift3d.training.losses import (
     bone_length_error,

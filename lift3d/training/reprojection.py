@@ -7,9 +7,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from lift3d.geometry.camera_batch import CameraBatch
 from lift3d.geometry.lenses import distort
 from lift3d.skeletons import Skeleton
-from lift3d.training.batches import CameraBatch
 from lift3d.training.losses import weighted_mean
 
 # Points nearer to the camera than this, or behind it, are projected as if they were so far away, metres.

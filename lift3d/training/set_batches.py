@@ -12,9 +12,10 @@ from torch import Tensor
 from lift3d.datasets.pose_sets import PoseSet
 from lift3d.datasets.windows import POOL_BYTES, RawWindows, WindowReader
 from lift3d.errors import ConfigurationError
+from lift3d.geometry.camera_batch import CameraBatch
 from lift3d.lifting.normalization import SIZE_WINDOW
 from lift3d.training.augmentation import change_bodies, change_speed, frames_beyond, mirror
-from lift3d.training.batches import Batch, BatchSource, CameraBatch
+from lift3d.training.batches import Batch, BatchSource
 from lift3d.training.configuration import Augmentation
 from lift3d.training.hard_examples import RunningErrors, is_hard
 from lift3d.training.keypoint_augmentation import damage_keypoints

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from lift3d.datasets.windows import RawWindows
+from lift3d.geometry.camera_batch import CameraBatch
 from lift3d.skeletons import H36M17
-from lift3d.training.batches import CameraBatch
 from lift3d.training.reprojection import project
 
 # The reference body standing, camera axes: y down.

@@ -10,9 +10,9 @@ import torch
 from scipy.stats import laplace
 from torch import Tensor
 
+from lift3d.geometry.camera_batch import CameraBatch
 from lift3d.skeletons import COCO17, H36M17, SKELETONS, Skeleton
 from lift3d.training import losses
-from lift3d.training.batches import CameraBatch
 from lift3d.training.reprojection import oks_error, oks_sigmas, project, reprojection_error
 
 BATCH, FRAMES, JOINTS = 3, 4, 17

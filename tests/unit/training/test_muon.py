@@ -75,4 +75,3 @@ def test_state_goes_through_a_dictionary() -> None:
         return torch.cat([p.detach().flatten() for p in network.parameters()])
 
     torch.testing.assert_close(run(True), run(False), rtol=0, atol=0)
-

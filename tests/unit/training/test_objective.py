@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from lift3d.errors import ConfigurationError
+from lift3d.geometry.camera_batch import CameraBatch
 from lift3d.lifting.normalization import look_at
 from lift3d.models.network import Lifted
 from lift3d.skeletons import H36M17
-from lift3d.training.batches import Batch, CameraBatch
+from lift3d.training.batches import Batch
 from lift3d.training.configuration import Losses, SemiSupervision
 from lift3d.training.objective import Objective
 from lift3d.training.reprojection import project

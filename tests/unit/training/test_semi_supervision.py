@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lift3d.geometry.camera_batch import CameraBatch
 from lift3d.models.network import Lifted
 from lift3d.skeletons import H36M17
-from lift3d.training.batches import Batch, CameraBatch
+from lift3d.training.batches import Batch
 from lift3d.training.configuration import Losses, SemiSupervision
 from lift3d.training.losses import mean_bone_length_error
 from lift3d.training.objective import Objective

@@ -6,7 +6,7 @@ Sheffield CS-01-11, 2001; J. Lander, "Working with Motion Capture File Formats",
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -205,7 +205,7 @@ def _bones(lines: list[str], path: Path) -> Iterator[tuple[str, tuple[np.ndarray
         raise FileFormatError(path, "the bones do not end; was the file cut off?", ":bonedata")
 
 
-def _parents(lines: list[str], bones: dict[str, object], path: Path) -> dict[str, str]:
+def _parents(lines: list[str], bones: Collection[str], path: Path) -> dict[str, str]:
     """The parent of each bone, parents before children."""
     if [line.lower() for line in (*lines[:1], *lines[-1:])] != ["begin", "end"] or len(lines) < 3:
         raise FileFormatError(path, "does not go from begin to end; was the file cut off?", ":hierarchy")

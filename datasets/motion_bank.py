@@ -65,8 +65,8 @@ def load_motion_bank(
     weights: list[float] = []
     names: list[str] = []
     frames = 0
-    sources = [(Path(path), weight) for path, weight in sources]
-    for path, weight in sources:
+    files = [(Path(path), weight) for path, weight in sources]
+    for path, weight in files:
         for name, clip in _read_clips(path, keep):
             frames += len(clip)
             if frames > MAX_FRAMES:
@@ -75,7 +75,7 @@ def load_motion_bank(
             weights.append(weight * len(clip))
             names.append(name)
     if not clips:
-        raise FileFormatError(", ".join(str(path) for path, _ in sources), "no clip was kept")
+        raise FileFormatError(", ".join(str(path) for path, _ in files), "no clip was kept")
     lengths = torch.tensor([len(clip) for clip in clips])
     return MotionBank(
         torch.from_numpy(np.concatenate(clips)),

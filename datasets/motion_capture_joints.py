@@ -83,7 +83,7 @@ class _Body:
         return None
 
     def _hips(self) -> np.ndarray:
-        return (self._named("left_hip") + self._named("right_hip")) / 2
+        return np.asarray((self._named("left_hip") + self._named("right_hip")) / 2)
 
     def _spine(self) -> np.ndarray:
         between = [place for joint in ("spine_low", "spine_mid") if (place := self._find(joint)) is not None]
@@ -94,14 +94,14 @@ class _Body:
         if top is not None:
             return top
         neck = self._named("neck_base")
-        return neck + HEAD_FRACTION * (self._named("head") - neck)
+        return np.asarray(neck + HEAD_FRACTION * (self._named("head") - neck))
 
     def _nose(self) -> np.ndarray:
         neck = self._named("neck_base")
         up = self._head_top() - neck
         forward = np.cross(self._named("left_shoulder") - self._named("right_shoulder"), up)
         forward /= np.maximum(np.linalg.norm(forward, axis=-1, keepdims=True), 1e-9)
-        return neck + NOSE_FRACTION * up + NOSE_FORWARD * forward
+        return np.asarray(neck + NOSE_FRACTION * up + NOSE_FORWARD * forward)
 
 
 def guess_toes(xyz: np.ndarray) -> np.ndarray:

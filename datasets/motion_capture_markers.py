@@ -97,7 +97,8 @@ def _renamed(label: str) -> str:
 def _across(vector: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """The part of a vector at right angles to an axis, both (frames, 3)."""
     axis = _unit(axis)
-    return vector - (vector * axis).sum(-1, keepdims=True) * axis
+    across: np.ndarray = vector - (vector * axis).sum(-1, keepdims=True) * axis
+    return across
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

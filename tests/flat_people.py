@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -80,7 +80,10 @@ def write_set(path: Path, recordings: list[Recording], **info: object) -> Path:
 
 @dataclass
 class FlatLifter:
-    """A ``load_checkpoint`` whose network tells the truth, times ``scale``, plus ``offset`` (17, 3) metres."""
+    """A ``load_checkpoint`` whose network tells the truth, times ``scale``, plus ``offset`` (17, 3) metres.
+
+    Asked for a root-trajectory network it tells the root's place of a person of size 1, plus ``root_offset``.
+    """
 
     scale: float = 1.0
     offset: np.ndarray | None = None
@@ -89,12 +92,16 @@ class FlatLifter:
     fps: float = 50.0
     calibration: dict[str, object] | None = None
     reads: str = "h36m17"
+    root_offset: tuple[float, float, float] = (0, 0, 0)
+    root_height: float | None = None
 
-    def __call__(self, _checkpoint: object) -> tuple[Lifter, CheckpointInfo]:
+    def __call__(self, _checkpoint: object, output: str = "pose") -> tuple[Lifter, CheckpointInfo]:
         info = CheckpointInfo(
             "temporal_convolution", {}, self.reads, "h36m17", "image", self.fps, self.height,
             card={"title": "tells the truth"}, sigma=self.calibration or {},
         )  # fmt: skip
+        if output == "root":
+            return _RootNetwork(self), replace(info, output="root", height=self.root_height)
         return _Network(self), info
 
 
@@ -115,3 +122,10 @@ class _Network(Lifter):
             joints = joints + torch.as_tensor(self.settings.offset, dtype=joints.dtype)
         sigma = None if self.settings.sigma is None else torch.full_like(joints, self.settings.sigma)
         return Lifted(joints, sigma)
+
+
+class _RootNetwork(_Network):
+    def forward(self, x: Tensor) -> Lifted:
+        place = METRES * x[:, 2:-2, :1, :2]
+        root = torch.cat([place, torch.full_like(place[..., :1], DISTANCE)], dim=-1)
+        return Lifted(root + torch.tensor(self.settings.root_offset))

@@ -54,6 +54,14 @@ def evaluate(
     placed: Annotated[
         bool, typer.Option("--placed", help="Evaluate what 'lift3d lift' gives, with the path of the root.")
     ] = False,
+    trajectory: Annotated[
+        Path | None,
+        typer.Option(
+            "--trajectory",
+            metavar="ROOT.safetensors",
+            help="Root-trajectory network, for the error of the root; else the one beside the checkpoint.",
+        ),
+    ] = None,
     calibrate_sigma: Annotated[
         Path | None,
         typer.Option(
@@ -74,9 +82,10 @@ def evaluate(
         raise typer.BadParameter("give two files of poses, PREDICTION and TRUTH, or a CHECKPOINT and --dataset SET.h5")
     if dataset is None:
         assert truth is not None
-        if subjects or actions or scale or rules or placed or calibrate_sigma or not flip:
+        if subjects or actions or scale or rules or placed or trajectory or calibrate_sigma or not flip:
             raise typer.BadParameter(
-                "--subjects, --actions, --no-flip, --scale, --rules, --placed and --calibrate-sigma go with --dataset"
+                "--subjects, --actions, --no-flip, --scale, --rules, --placed, --trajectory and --calibrate-sigma go "
+                "with --dataset"
             )
         _compare_poses(Path(what), truth, camera, output, overwrite, as_json)
         return
@@ -97,7 +106,7 @@ def evaluate(
     with progress_bar("Evaluating") as progress:
         result = evaluate_checkpoint(
             what, dataset, _names(subjects), _names(actions), flip=flip, scale=scale, rules=rules, placed=placed,
-            progress=progress,
+            trajectory=trajectory, progress=progress,
         )  # fmt: skip
     summary, text = result.report.to_dict(), result.report.describe()
     if calibrate_sigma is not None:

@@ -35,6 +35,8 @@ def train(
 
     Paths of data in CONFIG are relative to that file, in --set to the working directory. The run's folder holds
     best.safetensors and last.safetensors, usable as 'lift3d lift --checkpoint', the configuration, and the curves.
+    With trajectory: true it also holds the network of the root, best_trajectory and last_trajectory, which 'lift3d
+    evaluate' finds there.
     """
     if output is None and not check:
         raise typer.BadParameter("say where the run goes, -o RUN", param_hint="--output")
@@ -85,5 +87,6 @@ def describe_result(summary: dict[str, Any]) -> str:
             f"  last validation: {figures}",
             f"{summary['best']}: written, MPJPE {summary['best_mpjpe']:.1f} mm",
             f"{summary['last']}: written",
+            *([f"{summary['trajectory']}: written"] if "trajectory" in summary else []),
         )
     )

@@ -26,7 +26,7 @@ class Figures:
         mpjpe, p_mpjpe, n_mpjpe: mm.
         mpjve: mm per frame.
         pck_3d, auc_3d: per cent, at 150 mm and over the 31 thresholds 0 to 150 mm.
-        root: mean distance of the root from its true place, mm; NaN where the poses have no place in space.
+        root: mean distance of the root from its true place in camera space, mm; NaN where nothing gives its place.
     """
 
     mpjpe: float

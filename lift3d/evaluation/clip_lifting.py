@@ -12,13 +12,13 @@ from torch import Tensor
 from lift3d.datasets.pose_sets import Clip
 from lift3d.errors import SkeletonError
 from lift3d.geometry.cameras import Camera
-from lift3d.lifting.encoding import Encoder, ImageEncoder, PersonEncoder
+from lift3d.lifting.encoding import Encoder, make_encoder
 from lift3d.lifting.rate import blend_phases, plan_rate
 from lift3d.lifting.relative import mean_with_mirrored
 from lift3d.models.checkpoint import CheckpointInfo, load_checkpoint
 from lift3d.models.inference import make_predictor
 from lift3d.poses import Keypoints2D
-from lift3d.skeletons import Conversion, Skeleton, conversion, get_skeleton
+from lift3d.skeletons import Skeleton, conversion, get_skeleton, make_skeleton
 
 # Frames of a clip that are lifted at a time: bounds memory, changes no result.
 CHUNK_FRAMES = 4096
@@ -29,7 +29,8 @@ class LiftedClip:
     """The poses of a clip.
 
     Attributes:
-        joints: (frames, joints, 3) metres, camera axes, relative to whatever the network's poses are relative to.
+        joints: (frames, joints, 3) metres, camera axes, relative to whatever the network's poses are relative to; of a
+            root-trajectory network (frames, 1, 3), the root in camera space.
         sigma: (frames, joints, 3) standard deviation along each of ``axes``, metres; None if the network has none.
         axes: (frames, 3, 3) rotation from camera axes to those of sigma: the network's own.
     """
@@ -46,29 +47,26 @@ class ClipLifter:
         checkpoint: "default" or a .safetensors file.
         keypoints: the layout of the clips' 2D.
         flip: average with the result of the mirrored clip.
+        output: what the network must give, "pose" or "root".
 
     Raises:
-        CheckpointError: the checkpoint cannot be read.
+        CheckpointError: the checkpoint cannot be read, or gives something else.
         SkeletonError: the layout of the clips cannot give what the network reads.
     """
 
-    def __init__(self, checkpoint: str | PathLike[str], keypoints: Skeleton, flip: bool) -> None:
-        self.network, self.info = load_checkpoint(checkpoint)
-        self.output = get_skeleton(self.info.output_skeleton)
-        self.flip = flip
+    def __init__(self, checkpoint: str | PathLike[str], keypoints: Skeleton, flip: bool, output: str = "pose") -> None:
+        self.network, self.info = load_checkpoint(checkpoint, output)
+        layout = get_skeleton(self.info.output_skeleton)
+        self.output = layout if output == "pose" else make_skeleton(layout.joints[0], {layout.joints[0]: None})
+        self.flip, self.keypoints = flip, keypoints
         self._predictor = make_predictor(self.network)
-        self._change = _conversion(str(checkpoint), keypoints, self.info)
-        self._shown = conversion(keypoints, self.output)
+        _require_joints(str(checkpoint), keypoints, self.info)
 
     def lift(self, clip: Clip) -> LiftedClip:
         """The poses of a clip. Raises SkeletonError if a joint that the network cannot do without is never seen."""
-        keypoints = clip_keypoints(clip, self._change.source)
+        keypoints = clip_keypoints(clip, self.keypoints)
         plan = plan_rate(keypoints.fps, self.info.fps)
-        encoder = (
-            ImageEncoder(keypoints, self._change, plan)
-            if self.info.normalization == "image"
-            else PersonEncoder(keypoints, self._change, clip_camera(clip), True, plan)
-        )
+        encoder = make_encoder(keypoints, self.info, clip_camera(clip), True, plan)
         parts = [
             self._stretch(encoder, start, min(start + CHUNK_FRAMES, keypoints.frames))
             for start in range(0, keypoints.frames, CHUNK_FRAMES)
@@ -82,7 +80,7 @@ class ClipLifter:
 
     def seen(self, clip: Clip) -> np.ndarray:
         """(frames, output joints) bool, whether the detector saw what shows the joint."""
-        return np.asarray(self._shown.apply_confidence(clip.confidence) > 0)
+        return np.asarray(conversion(self.keypoints, self.output).apply_confidence(clip.confidence) > 0)
 
     def _stretch(self, encoder: Encoder, start: int, stop: int) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """Joints in camera axes, variance in the network's axes, and those axes, of clip frames start to stop."""
@@ -126,8 +124,8 @@ def clip_camera(clip: Clip) -> Camera:
     return Camera(camera.K, camera.distortion, image_size=camera.image_size, name=camera.name, fisheye=camera.fisheye)
 
 
-def _conversion(checkpoint: str, source: Skeleton, info: CheckpointInfo) -> Conversion:
-    """From the set's 2D layout to the network's; an image checkpoint cannot do without any joint."""
+def _require_joints(checkpoint: str, source: Skeleton, info: CheckpointInfo) -> None:
+    """Raise SkeletonError if the set's 2D layout lacks what the network reads: one of "image" reads every joint."""
     target = get_skeleton(info.input_skeleton)
     change = conversion(source, target)
     if info.normalization == "image" and change.missing:
@@ -135,4 +133,3 @@ def _conversion(checkpoint: str, source: Skeleton, info: CheckpointInfo) -> Conv
             f"{checkpoint} reads all joints of {target.name!r}, and the set's 2D ({source.name!r}) has no "
             f"{', '.join(change.missing)}: prepare the set with other 2D, or take another checkpoint"
         )
-    return change

@@ -49,6 +49,7 @@ class DataSetReport:
         flip: whether each clip was lifted mirrored as well.
         placed: whether the poses are those of ``lift3d.lift``, placed in space and refined by the 2D, instead of the
             network's own.
+        trajectory: the root-trajectory network that the root's error is of; None if there was none.
         excluded: recordings left out by the rules, with their frames of all cameras.
         left_out: clips that could not be lifted, and why.
         missing: joints missing in the truth, and in the prediction only.
@@ -74,6 +75,7 @@ class DataSetReport:
     scale: str
     flip: bool
     placed: bool
+    trajectory: dict[str, Any] | None
     excluded: dict[str, int]
     left_out: dict[str, str]
     missing: tuple[int, int]
@@ -117,6 +119,7 @@ class DataSetReport:
             "scale": {"name": self.scale, "meaning": SCALES[self.scale]},
             "flip": self.flip,
             "placed": self.placed,
+            "trajectory": self.trajectory,
             "exclusions": self.exclusions,
             "excluded_frames": self.excluded,
             "missing_joints": {"truth": self.missing[0], "prediction_only": self.missing[1]},
@@ -135,6 +138,7 @@ class DataSetReport:
             f"2D: {info.keypoints or 'of unknown source'}, layout {info.skeleton_2d}",
             f"rules: {self.rules.title}" + (f"; the set's own: {info.rules}" if info.rules else ""),
             f"poses: {poses}; flip augmentation {'on' if self.flip else 'off'}",
+            *self._root_facts(),
             f"scale: {SCALES[self.scale]}",
             f"{self.frames} frames of {self.clips} clips, {self.compared} joints compared; {rates} frames per second",
             f"relative to: {self.root}",
@@ -144,6 +148,13 @@ class DataSetReport:
         for count, side in zip(self.missing, ("truth", "prediction only"), strict=True):
             facts += [f"left out: {count} joints missing in the {side}"] if count else []
         return facts
+
+    def _root_facts(self) -> list[str]:
+        """Where the root's place comes from, if it has one."""
+        if self.trajectory is None:
+            return []
+        found = ", found beside the checkpoint" if self.trajectory["found_beside_checkpoint"] else ""
+        return [f"root: by the network {self.trajectory['path']}{found}; in camera space, {self.trajectory['scale']}"]
 
     def describe(self) -> str:
         """The report as Markdown, which reads as plain text too."""

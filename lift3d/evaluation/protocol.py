@@ -17,6 +17,7 @@ from lift3d.evaluation.clip_lifting import ClipLifter, LiftedClip, clip_camera, 
 from lift3d.evaluation.compare import Root, find_root
 from lift3d.evaluation.coverage import Coverage, SigmaTally
 from lift3d.evaluation.data_set_report import ActionResult, DataSetReport
+from lift3d.evaluation.root_trajectory import RootTrajectory, choose_trajectory
 from lift3d.evaluation.rules import Rules, choose_rules, choose_scale, scale_factor
 from lift3d.evaluation.sigma_calibration import SigmaCalibration
 from lift3d.evaluation.worst_clips import WorstClips
@@ -45,6 +46,7 @@ def evaluate_checkpoint(
     scale: str | None = None,
     rules: str | None = None,
     placed: bool = False,
+    trajectory: str | PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Lift every clip of a prepared set with a checkpoint and compare the poses with the truth.
@@ -60,6 +62,8 @@ def evaluate_checkpoint(
         scale: a key of ``lift3d.evaluation.rules.SCALES``; None for the network's own metres, or what the rules ask.
         rules: a key of ``lift3d.evaluation.rules.RULES``; None for the set's own.
         placed: evaluate what ``lift3d.lift`` gives, with its place in space, instead of the network's own poses.
+        trajectory: the checkpoint of a root-trajectory network, whose error is then that of the root; None for the one
+            beside the checkpoint (``last_trajectory.safetensors`` of ``last.safetensors``), if it is there.
         progress: called with (frames done, frames in all).
 
     Returns:
@@ -68,27 +72,39 @@ def evaluate_checkpoint(
     Raises:
         CheckpointError: the checkpoint cannot be read.
         FileFormatError: the set cannot be read, or has no such subject or action.
-        SkeletonError: the set's 2D cannot give what the network reads, or no joint can be compared.
+        SkeletonError: the set's 2D cannot give what a network reads, or no joint can be compared.
         Lift3DError: rules or scale are unknown or do not fit, or nothing is left to compare.
     """
     with open_pose_set(data_set) as whole:
         family = choose_rules(rules, whole.info.name, whole.info.rules)
         if placed and not flip:
             raise Lift3DError("lift3d.lift always averages with the mirrored clip: leave out --placed or --no-flip")
+        if placed and trajectory is not None:
+            raise Lift3DError(
+                "lift3d.lift places people by the camera's geometry, not a network: leave out --placed or --trajectory"
+            )
         lifter = ClipLifter(checkpoint, whole.skeleton_2d, flip)
         how = choose_scale(scale, family, lifter.info.height)
         chosen = whole.select(tuple(subjects) or whole.info.test, tuple(actions))
-        return _Run(str(checkpoint), lifter, chosen, family, how, placed).evaluate(progress)
+        root = None if placed else choose_trajectory(trajectory, checkpoint, whole, flip, how)
+        return _Run(str(checkpoint), lifter, chosen, family, how, placed, root).evaluate(progress)
 
 
 class _Run:
     """One evaluation while it goes on."""
 
     def __init__(
-        self, checkpoint: str, lifter: ClipLifter, pose_set: PoseSet, rules: Rules, scale: str, placed: bool
+        self,
+        checkpoint: str,
+        lifter: ClipLifter,
+        pose_set: PoseSet,
+        rules: Rules,
+        scale: str,
+        placed: bool,
+        trajectory: RootTrajectory | None,
     ) -> None:
         self.checkpoint, self.lifter, self.set, self.rules = checkpoint, lifter, pose_set, rules
-        self.scale, self.placed = scale, placed
+        self.scale, self.placed, self.trajectory = scale, placed, trajectory
         ours, theirs = lifter.output, pose_set.skeleton_3d
         self.joints = tuple(joint for joint in theirs.joints if joint in ours.joints)
         if not self.joints:
@@ -157,9 +173,10 @@ class _Run:
             )
 
     def _lift(self, clip: Clip) -> tuple[LiftedClip, np.ndarray | None]:
-        """The poses of a clip; if they are placed in space, the error of the root in metres, too."""
+        """The poses of a clip; if they or the root are placed in space, the error of the root in metres, too."""
         if not self.placed:
-            return self.lifter.lift(clip), None
+            root_error = None if self.trajectory is None else self.trajectory.errors(clip)
+            return self.lifter.lift(clip), root_error
         height = stature(self.set.skeleton_3d, clip.xyz) if self.scale == "height" else None
         poses = lift(clip_keypoints(clip, self.set.skeleton_2d), self.checkpoint, clip_camera(clip), height)
         xyz = poses.xyz[:, 0].astype(np.float64)
@@ -206,6 +223,7 @@ class _Run:
             scale=self.scale,
             flip=self.lifter.flip,
             placed=self.placed,
+            trajectory=None if self.trajectory is None else self.trajectory.to_dict(),
             excluded=self.excluded,
             left_out=self.left_out,
             missing=(int(self.missing[0]), int(self.missing[1])),

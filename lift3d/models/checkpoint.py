@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 METADATA_KEY = "lift3d"
 # Rows of the input beside the joints: person-centred input has one that says how the person is seen.
 NORMALIZATIONS = {"person": 1, "image": 0}
+# What a network gives: poses relative to the root, or the root's place.
+OUTPUTS = ("pose", "root")
+# What to say of a checkpoint that is taken for one of the other kind.
+_OTHER_OUTPUT = {
+    "pose": "a lifter of poses, not a root-trajectory network; 'lift3d train' with trajectory: true makes one",
+    "root": "a root-trajectory network, which gives no pose; take the lifter that was trained with it",
+}
 # More than any network of this field has; checked before weights are allocated.
 LARGEST_FILE = 2 << 30
 
@@ -40,6 +47,9 @@ class CheckpointInfo:
         sigma: what makes the network's standard deviations true: "temperature", the factor of each of its three axes;
             "interval_68", "interval_95" and other levels, how many of the resulting sigma hold that percentage of the
             errors. Empty if the network has no sigma or was not calibrated.
+        output: "pose", joints relative to the root; or "root", of a root-trajectory network: one row, the place of the
+            first joint of ``output_skeleton`` in camera space, metres (with person-centred input of a person of
+            ``height``, in the axes of that input's view).
     """
 
     architecture: str
@@ -51,9 +61,10 @@ class CheckpointInfo:
     height: float | None = None
     card: dict[str, Any] = field(default_factory=dict)
     sigma: dict[str, Any] = field(default_factory=dict)
+    output: str = "pose"
 
     def __post_init__(self) -> None:
-        for name in ("architecture", "input_skeleton", "output_skeleton", "normalization"):
+        for name in ("architecture", "input_skeleton", "output_skeleton", "normalization", "output"):
             if not isinstance(getattr(self, name), str):
                 raise CheckpointError(f"{name} must be a name, not {getattr(self, name)!r}")
         for name in ("config", "card", "sigma"):
@@ -63,6 +74,8 @@ class CheckpointInfo:
             raise CheckpointError(
                 f"normalization must be one of {', '.join(NORMALIZATIONS)}, not {self.normalization!r}"
             )
+        if self.output not in OUTPUTS:
+            raise CheckpointError(f"output must be one of {', '.join(OUTPUTS)}, not {self.output!r}")
         if not _is_positive(self.fps) or self.fps >= 10_000:
             raise CheckpointError(f"fps must be a positive number, not {self.fps}")
         if self.height is not None and not _is_positive(self.height):
@@ -152,11 +165,10 @@ def _check_layouts(config: NetworkConfig, info: CheckpointInfo) -> None:
             f"the network reads {config.joints_in} joints, but input_skeleton {info.input_skeleton!r}"
             f"{' and the context row' if rows else ''} make {expected}"
         )
-    expected = len(get_skeleton(info.output_skeleton))
+    expected = 1 if info.output == "root" else len(get_skeleton(info.output_skeleton))
     if config.joints_out != expected:
-        raise CheckpointError(
-            f"the network gives {config.joints_out} joints, but output_skeleton {info.output_skeleton!r} has {expected}"
-        )
+        named = "output 'root' is" if info.output == "root" else f"output_skeleton {info.output_skeleton!r} has"
+        raise CheckpointError(f"the network gives {config.joints_out} joints, but {named} {expected}")
 
 
 def require_layout(
@@ -219,14 +231,34 @@ def _load(path: Path, _modified: int) -> tuple[Lifter, CheckpointInfo]:
     return network.eval(), info
 
 
-def load_checkpoint(name: str | PathLike[str]) -> tuple[Lifter, CheckpointInfo]:
+def load_checkpoint(name: str | PathLike[str], output: str = "pose") -> tuple[Lifter, CheckpointInfo]:
     """The network, in evaluation mode, and its description; the last few are kept in memory, so do not change them.
 
+    Args:
+        name: of a checkpoint that ships with lift3d, or a path.
+        output: what the network must give, one of ``OUTPUTS``.
+
     Raises:
-        CheckpointError: the file is missing or damaged, or its weights do not fit its description.
+        CheckpointError: the file is missing or damaged, its weights do not fit its description, or it gives something
+            else.
     """
     path = checkpoint_path(name)
-    return _load(path, path.stat().st_mtime_ns)
+    network, info = _load(path, path.stat().st_mtime_ns)
+    if info.output != output:
+        raise CheckpointError(f"{path}: {_OTHER_OUTPUT[info.output]}")
+    return network, info
+
+
+def find_trajectory(name: str | PathLike[str]) -> Path | None:
+    """The root-trajectory network that was saved beside a lifter's checkpoint, or None.
+
+    It has the lifter's name with "_trajectory": ``last_trajectory.safetensors`` beside ``last.safetensors``.
+    """
+    if str(name) in _shipped():
+        return None
+    path = Path(name)
+    beside = path.with_name(f"{path.stem}_trajectory.safetensors")
+    return beside if beside.is_file() else None
 
 
 def save_checkpoint(network: Lifter, info: CheckpointInfo, path: str | PathLike[str], overwrite: bool = False) -> None:

@@ -200,7 +200,11 @@ class TrainingConfig:
         steps: optimizer steps; None counts epochs instead.
         epochs: passes over the data, where ``steps`` is None.
         losses: the objective.
-        trajectory: also train a second network of the same shape that gives the root in camera space.
+        trajectory: also train a second network of the same shape that gives the root in camera space, saved as
+            ``best_trajectory.safetensors`` and ``last_trajectory.safetensors``. It is what projects the poses of
+            unlabelled windows (semi_supervision needs it), and ``lift3d evaluate`` measures it. It knows distances of
+            the cameras and people that it was trained on; ``lift3d.lift`` places people by the geometry of the camera
+            instead, which holds for any camera.
         semi_supervision: the unlabelled part; None for none.
         optimizer: the optimizer and its schedules.
         augmentation: how windows of a prepared set are varied.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,9 @@ def make_training(config: TrainingConfig) -> Training:
     )
     torch.manual_seed(config.seed)
     network = _make_network(config, settings)
-    trajectory = None
+    trajectory, root_settings = None, {**settings, "joints_out": 1, "sigma": False}
     if config.trajectory:
-        trajectory = _make_network(config, {**settings, "joints_out": 1, "sigma": False})
+        trajectory = _make_network(config, root_settings)
     given = (batch.inputs.shape[2:], batch.target.shape[2])
     if given != ((network.config.joints_in, network.config.features_in), network.config.joints_out):
         raise ConfigurationError(
@@ -74,7 +75,13 @@ def make_training(config: TrainingConfig) -> Training:
         card={"title": _title(config, network), **sources.card, "configuration": _public_config(config)},
     )
     validate = make_validation(sources.validation, sources.validation_batches)
-    return Training(config, network, sources.training, objective, validate, info, sources.unlabelled, trajectory)
+    trajectory_info = None
+    if trajectory is not None:
+        title = f"root trajectory, {_title(config, trajectory)}"
+        trajectory_info = replace(info, config=root_settings, output="root", card={**info.card, "title": title})
+    return Training(
+        config, network, sources.training, objective, validate, info, sources.unlabelled, trajectory, trajectory_info
+    )
 
 
 def describe_training(training: Training) -> dict[str, Any]:
@@ -152,6 +159,7 @@ def run_training(
         **summary,
         "best": run.best,
         "last": run.last,
+        **({"trajectory": run.last_trajectory} if config.trajectory else {}),
         "first_process": fabric.is_global_zero,
     }
 

@@ -17,6 +17,8 @@ from lift3d.training.configuration import TrainingConfig
 
 CONFIG, STATE, CURVES = "config.yaml", "state.pt", "metrics.csv"
 BEST, LAST = "best.safetensors", "last.safetensors"
+# As ``lift3d.models.checkpoint.find_trajectory`` looks for them.
+BEST_TRAJECTORY, LAST_TRAJECTORY = "best_trajectory.safetensors", "last_trajectory.safetensors"
 # TensorBoard names its files so.
 EVENTS = "events.out.tfevents.*"
 # Where the data lie may change between the parts of a run.
@@ -26,7 +28,8 @@ MAY_DIFFER = "data.folder"
 @dataclass(frozen=True)
 class RunFolder:
     """The files of one run: ``config.yaml``, ``state.pt``, ``best.safetensors``, ``last.safetensors``, ``metrics.csv``
-    and TensorBoard's."""
+    and TensorBoard's; with a root-trajectory network also ``best_trajectory.safetensors`` and
+    ``last_trajectory.safetensors``."""
 
     path: Path
 
@@ -54,6 +57,16 @@ class RunFolder:
     def last(self) -> Path:
         """The checkpoint of the last validation."""
         return self.path / LAST
+
+    @property
+    def best_trajectory(self) -> Path:
+        """The root-trajectory network of the step of ``best``."""
+        return self.path / BEST_TRAJECTORY
+
+    @property
+    def last_trajectory(self) -> Path:
+        """The root-trajectory network of the step of ``last``."""
+        return self.path / LAST_TRAJECTORY
 
     def check(self, config: TrainingConfig, resume: bool = False, overwrite: bool = False) -> None:
         """Raise what ``prepare`` would raise; nothing is changed.
@@ -92,7 +105,8 @@ class RunFolder:
             raise Lift3DError(f"{self.path}: the folder cannot be made ({error.strerror})") from error
         if overwrite:
             # The state first: if this is cut off, what is left cannot go on as the run that it was.
-            for path in (self.state, self.config, self.curves, self.best, self.last, *self.path.glob(EVENTS)):
+            checkpoints = (self.best, self.last, self.best_trajectory, self.last_trajectory)
+            for path in (self.state, self.config, self.curves, *checkpoints, *self.path.glob(EVENTS)):
                 path.unlink(missing_ok=True)
         if not self.config.exists():
             write_config(config, self.config)

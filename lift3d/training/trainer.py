@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,13 +21,14 @@ from torch import Tensor, nn
 from lift3d.models.checkpoint import CheckpointInfo, save_checkpoint
 from lift3d.models.network import Lifter
 from lift3d.training.batches import Batch, BatchSource
-from lift3d.training.configuration import OptimizerConfig, TrainingConfig
+from lift3d.training.configuration import TrainingConfig
 from lift3d.training.curves import Curves
 from lift3d.training.ema import WeightAverage
 from lift3d.training.figures import StepFigures
 from lift3d.training.interruption import catch_interruption
-from lift3d.training.muon import Muon
 from lift3d.training.objective import Objective
+from lift3d.training.optimizers import make_optimizer
+from lift3d.training.prefetch import Prefetcher
 from lift3d.training.run_folder import RunFolder
 from lift3d.training.schedules import learning_rate, norm_momentum
 
@@ -42,7 +44,11 @@ Validation = Callable[[Lifter], dict[str, float]]
 
 @runtime_checkable
 class ErrorListener(Protocol):
-    """A source that draws its windows by how well they are known (hard example mining)."""
+    """A source that may draw its windows by how well they are known (hard example mining)."""
+
+    @property
+    def mines(self) -> bool:
+        """Whether it does: then its batches depend on the errors of earlier ones."""
 
     def observe(self, index: Tensor, errors: Tensor) -> None:
         """Take note of the errors (batch,) of windows (batch,), metres."""
@@ -66,7 +72,10 @@ class Training:
         validate: figures of a network that is in evaluation mode; "mpjpe" decides which weights are the best.
         info: what the checkpoints say of themselves; figures are added to the card.
         unlabelled: windows without targets, for semi-supervised training.
-        trajectory: a second network, which gives the root.
+        trajectory: a second network, which gives the root in camera space. Semi-supervised training projects poses by
+            it; its checkpoints are for evaluation. ``lift3d.lift`` does not use them: the geometry of the camera places
+            people where a network could only guess distances as they were in training.
+        trajectory_info: what its checkpoints say of themselves; None where there is none.
     """
 
     config: TrainingConfig
@@ -77,6 +86,7 @@ class Training:
     info: CheckpointInfo
     unlabelled: BatchSource | None = None
     trajectory: Lifter | None = None
+    trajectory_info: CheckpointInfo | None = None
 
     @property
     def steps(self) -> int:
@@ -119,16 +129,6 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(f"saved at step {step}")
 
 
-def make_optimizer(config: OptimizerConfig, networks: list[nn.Module], fused: bool) -> torch.optim.Optimizer:
-    """The optimizer of all weights of some networks."""
-    rate, decay = config.learning_rate, config.weight_decay
-    if config.name == "muon":
-        return Muon(networks, rate, decay, fused)
-    kind = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
-    parameters = [parameter for network in networks for parameter in network.parameters()]
-    return kind(parameters, rate, weight_decay=decay, amsgrad=config.amsgrad, fused=fused)
-
-
 def dropout_seed(seed: int, step: int, rank: int) -> int:
     """The seed of a step's dropout on one process: of nothing else, so that a run that goes on drops the same."""
     return int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0] >> np.uint64(1))
@@ -155,7 +155,9 @@ class Trainer:
         self.step, self.best, self.seconds = 0, math.inf, 0.0
         self.validation: dict[str, float] = {}
         self.figures = StepFigures()
-        self.average = WeightAverage(self.network, ema) if (ema := self.config.optimizer.ema) else None
+        ema = self.config.optimizer.ema
+        self.average = WeightAverage(self.network, ema) if ema else None
+        self.trajectory_average = WeightAverage(self.trajectory, ema) if ema and self.trajectory is not None else None
         state = folder.load_state()
         networks: list[nn.Module] = [self.network, *([self.trajectory] if self.trajectory is not None else [])]
         scaled = fabric._precision.precision == "16-mixed"
@@ -164,10 +166,17 @@ class Trainer:
         self._run_network: Any = fabric.setup_module(self.network)
         self._run_trajectory: Any = None if self.trajectory is None else fabric.setup_module(self.trajectory)
         self._run_optimizer: Any = fabric.setup_optimizers(self._optimizer)
-        if self.average is not None:
-            self.average.network.to(fabric.device)
+        for average in (self.average, self.trajectory_average):
+            if average is not None:
+                average.network.to(fabric.device)
         if state is not None:
             self._load(state)
+        self._listens = isinstance(training.source, ErrorListener) and training.source.mines
+        self._ahead = {
+            source: Prefetcher(source, fabric.global_rank, fabric.world_size, self.steps)
+            for source in (None if self._listens else training.source, training.unlabelled)
+            if source is not None
+        }
         self._norms = [
             module
             for network in networks
@@ -221,6 +230,8 @@ class Trainer:
                                 self._save()
                             raise Interrupted(self.step)
         finally:
+            for ahead in self._ahead.values():
+                ahead.close()
             if curves is not None:
                 curves.close()
         return {
@@ -231,14 +242,14 @@ class Trainer:
         }
 
     def _train_step(self) -> None:
-        config, step, rank, world = self.config, self.step, self.fabric.global_rank, self.fabric.world_size
+        config, step, rank = self.config, self.step, self.fabric.global_rank
         rate = learning_rate(config.optimizer, step, self.steps, self.training.source.steps_per_epoch)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         momentum = norm_momentum(config.optimizer, step, self.steps)
         for norm in self._norms:
             norm.momentum = momentum
-        batch = self.training.source.batch(step, rank, world).to(self.fabric.device)
+        batch = self._batch(self.training.source, step)
         torch.manual_seed(dropout_seed(config.seed, step, rank))
         self._run_network.train()
         if self._run_trajectory is not None:
@@ -261,19 +272,29 @@ class Trainer:
         self._run_optimizer.step()
         if self.average is not None:
             self.average.update(self.network, step)
-        if isinstance(self.training.source, ErrorListener):
+        if self.trajectory is not None and self.trajectory_average is not None:
+            self.trajectory_average.update(self.trajectory, step)
+        if self._listens and isinstance(self.training.source, ErrorListener):
             self._tell_errors(self.training.source, batch.index)
         figures = {"loss": loss.detach(), **figures}
         if self._judge_gradient and gradient_norm is not None:
             figures["gradient_norm"] = gradient_norm
         self.figures.add(step, figures)
 
+    def _batch(self, source: BatchSource, step: int) -> Batch:
+        """A source's windows of a step, made ahead of time unless they depend on the errors of the step before."""
+        if source in self._ahead:
+            batch = self._ahead[source].take(step)
+        else:
+            batch = source.batch(step, self.fabric.global_rank, self.fabric.world_size)
+        return batch.to(self.fabric.device)
+
     def _unlabelled_batch(self, step: int) -> Batch | None:
         """The step's unlabelled windows; None before the warm-up is over."""
         semi, source = self.config.semi_supervision, self.training.unlabelled
         if semi is None or source is None or step < semi.warmup_epochs * self.training.source.steps_per_epoch:
             return None
-        return source.batch(step, self.fabric.global_rank, self.fabric.world_size).to(self.fabric.device)
+        return self._batch(source, step)
 
     def _tell_errors(self, source: ErrorListener, index: Tensor) -> None:
         """Tell the source of every process the errors of the windows of all."""
@@ -295,8 +316,8 @@ class Trainer:
         """Give every process the mean of all processes' running statistics."""
         if self.fabric.world_size == 1:
             return
-        networks = [self.network, self.trajectory, None if self.average is None else self.average.network]
-        for network in networks:
+        averaged = [None if it is None else it.network for it in (self.average, self.trajectory_average)]
+        for network in (self.network, self.trajectory, *averaged):
             for buffer in () if network is None else network.buffers():
                 if buffer.is_floating_point():
                     buffer.copy_(self.fabric.all_reduce(buffer))  # type: ignore[arg-type]
@@ -329,15 +350,22 @@ class Trainer:
     def _save(self) -> None:
         """Write the checkpoints and, last, the state; an older state makes the same checkpoints again."""
         if self.fabric.is_global_zero:
-            card = {**self.training.info.card, "step": self.step, "validation": self.validation}
-            info = replace(self.training.info, card=card)
-            save_checkpoint(self._judged, info, self.folder.last, overwrite=True)
+            self._save_checkpoints(self.folder.last, self.folder.last_trajectory)
             mpjpe = self.validation.get("mpjpe", math.inf)
             if mpjpe < self.best:
                 self.best = mpjpe
-                save_checkpoint(self._judged, info, self.folder.best, overwrite=True)
+                self._save_checkpoints(self.folder.best, self.folder.best_trajectory)
             self.folder.save_state(self._state())
         self.fabric.barrier()
+
+    def _save_checkpoints(self, path: Path, trajectory_path: Path) -> None:
+        card = {**self.training.info.card, "step": self.step, "validation": self.validation}
+        save_checkpoint(self._judged, replace(self.training.info, card=card), path, overwrite=True)
+        if self.trajectory is not None and (info := self.training.trajectory_info) is not None:
+            average = self.trajectory_average
+            network = self.trajectory if average is None else average.network
+            info = replace(info, card={**info.card, "step": self.step})
+            save_checkpoint(network, info, trajectory_path, overwrite=True)
 
     def _state(self) -> dict[str, Any]:
         source = self.training.source
@@ -346,6 +374,9 @@ class Trainer:
             "network": self.network.state_dict(),
             "average": None if self.average is None else self.average.network.state_dict(),
             "trajectory": None if self.trajectory is None else self.trajectory.state_dict(),
+            "trajectory_average": (
+                None if self.trajectory_average is None else self.trajectory_average.network.state_dict()
+            ),
             "optimizer": self._optimizer.state_dict(),
             "precision": self.fabric._precision.state_dict(),
             "source": source.state_dict() if isinstance(source, ErrorListener) else None,
@@ -361,6 +392,8 @@ class Trainer:
             self.average.network.load_state_dict(state["average"])
         if self.trajectory is not None:
             self.trajectory.load_state_dict(state["trajectory"])
+        if self.trajectory_average is not None:
+            self.trajectory_average.network.load_state_dict(state["trajectory_average"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.fabric._precision.load_state_dict(state["precision"])
         if isinstance(self.training.source, ErrorListener):

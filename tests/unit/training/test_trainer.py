@@ -18,8 +18,9 @@ from lift3d.training.config_files import find_differences, read_config
 from lift3d.training.curves import Curves, read_curves
 from lift3d.training.devices import choose_precision
 from lift3d.training.interruption import catch_interruption
+from lift3d.training.optimizers import make_optimizer
 from lift3d.training.run_folder import RunFolder
-from lift3d.training.trainer import Interrupted, Status, dropout_seed, make_optimizer
+from lift3d.training.trainer import Interrupted, Status, dropout_seed
 
 
 @pytest.fixture(autouse=True)

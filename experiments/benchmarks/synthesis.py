@@ -1,15 +1,18 @@
 """What synthesis adds to a training step: python experiments/benchmarks/synthesis.py MOTION.h5 [MOTION.h5 ...]
 
-Steps (forward, loss, backward, optimizer) of the default network's batch and the making of that batch take turns in one
+Of the default lifter and of others: a step (forward, loss, backward, optimizer) on a batch that is there, the making of a
+batch, and a step whose batch is made by the trainer's thread while the step before it runs. The three take turns in one
 run, so that the shares mean something on a shared machine; float32, and bfloat16 where this machine multiplies it
-faster. Medians, and the fastest of each, which other work on the machine disturbs least.
+faster. Medians.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -24,28 +27,30 @@ from lift3d.training.batches import Batch
 from lift3d.training.configuration import SynthesisData
 from lift3d.training.devices import choose_precision
 from lift3d.training.losses import joint_error, velocity_error
+from lift3d.training.muon import Muon
+from lift3d.training.prefetch import Prefetcher
 from lift3d.training.synthesis import SynthesisBatches
 
-BATCH, OUTPUTS = 96, 32
-WIDTHS = {27: (3, 3, 3, 1), 81: (3, 3, 3, 3)}
+# Windows, outputs of each, filter widths, channels; the first is the default lifter (experiments/default_lifter).
+NETWORKS = ((192, 8, (3, 3, 3, 1), 320), (96, 32, (3, 3, 3, 1), 256), (96, 32, (3, 3, 3, 3), 256))
 
 
 class Step:
-    """Training steps of a network on one batch."""
+    """Training steps of a network."""
 
-    def __init__(self, widths: tuple[int, ...], channels: int, precision: str, batch: Batch) -> None:
+    def __init__(self, widths: tuple[int, ...], channels: int, precision: str) -> None:
         self.network = TemporalConvolution(
             TemporalConvolutionConfig(24, 3, 17, filter_widths=widths, channels=channels, dropout=0.0)
         )
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), fused=True)
-        self.precision, self.batch = precision, batch
+        self.optimizer = Muon([self.network], 1e-3, 0.0, fused=True)
+        self.precision = precision
 
-    def __call__(self) -> None:
+    def __call__(self, batch: Batch) -> None:
         """One step."""
         half = torch.autocast("cpu", torch.bfloat16) if self.precision == "bfloat16" else contextlib.nullcontext()
         with half:
-            joints = self.network(self.batch.inputs).joints
-        target, weight = self.batch.target, self.batch.weight
+            joints = self.network(batch.inputs).joints
+        target, weight = batch.target, batch.weight
         loss = joint_error(joints.float(), target, weight) + velocity_error(joints.float(), target, weight)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -60,11 +65,27 @@ def seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def measure(step: Step, source: SynthesisBatches, repeats: int) -> list[float]:
+    """Milliseconds of a step on a batch that is there, of making one, and of a step whose batch is made ahead."""
+    ahead = Prefetcher(source, 0, 1, steps=sys.maxsize)
+    ready, rounds = source.batch(0), []
+    for number in range(repeats + 3):
+        alone = seconds(partial(step, ready))
+        making = seconds(partial(source.batch, number))
+        # Its batch was made during the other measurements; the next one is made during this step.
+        step(ahead.take(2 * number))
+        start = time.perf_counter()
+        step(ahead.take(2 * number + 1))
+        rounds.append((alone, making, time.perf_counter() - start))
+    ahead.close()
+    # The first ones warm up.
+    return [1e3 * statistics.median(values) for values in zip(*rounds[3:], strict=True)]
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("motion", type=Path, nargs="+", help="HDF5 files of motion")
-    parser.add_argument("--channels", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=25)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
@@ -72,21 +93,27 @@ def main() -> None:
     torch.manual_seed(0)
     bank = load_motion_bank([(path, 1.0) for path in arguments.motion])
     precisions = ["float32"] + ["bfloat16"] * (choose_precision("auto", "cpu") == "bfloat16")
-    print(f"{arguments.threads} threads, torch {torch.__version__}, {BATCH} windows of {OUTPUTS} outputs\n")
-    print("| context | precision | step | synthesis | share | fastest step | fastest synthesis | share |")
-    print("|---" * 8 + "|")
-    for context, widths in WIDTHS.items():
-        source = SynthesisBatches(bank, SynthesisData(), BATCH, OUTPUTS, context // 2, context // 2, seed=0)
+    print(f"{arguments.threads} threads, torch {torch.__version__}\n")
+    heads = [
+        "batch",
+        "frames",
+        "channels",
+        "precision",
+        "step",
+        "synthesis",
+        "share",
+        "step with it made ahead",
+        "added",
+    ]
+    print("| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
+    for windows, outputs, widths, channels in NETWORKS:
+        context = math.prod(widths)
+        source = SynthesisBatches(bank, SynthesisData(), windows, outputs, context // 2, context // 2, seed=0)
         for precision in precisions:
-            step = Step(widths, arguments.channels, precision, source.batch(0))
-            pairs = [(seconds(step), seconds(partial(source.batch, number))) for number in range(arguments.repeats + 3)]
-            # The first ones warm up.
-            steps, makings = ([1e3 * value for value in values] for values in zip(*pairs[3:], strict=True))
-            cells = [
-                f"{of(steps):.0f} ms | {of(makings):.1f} ms | {of(makings) / of(steps):.1%}"
-                for of in (statistics.median, min)
-            ]
-            print(f"| {context} | {precision} | {' | '.join(cells)} |", flush=True)
+            alone, making, together = measure(Step(widths, channels, precision), source, arguments.repeats)
+            cells = [f"{windows} x {outputs}", context, channels, precision, f"{alone:.0f} ms", f"{making:.1f} ms"]
+            cells += [f"{making / alone:.0%}", f"{together:.0f} ms", f"{together / alone - 1:.0%}"]
+            print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -106,6 +106,11 @@ class SetBatches:
             focal = torch.where(unknown, (FOCAL_DEVIATION * draws.normal()).exp(), 1.0)
         return self.encoding.encode(damaged, windows, focal)
 
+    @property
+    def mines(self) -> bool:
+        """Whether windows are drawn by their errors."""
+        return self.running_errors is not None
+
     def observe(self, index: Tensor, errors: Tensor) -> None:
         """Take note of the errors (n,) of windows (n,), metres, of all parts of a step: for hard example mining."""
         if self.running_errors is not None:
@@ -167,6 +172,11 @@ class MixedBatches:
             torch.cat([one.weight, two.weight]),
             torch.cat([one.index, two.index + self.windows]),
         )
+
+    @property
+    def mines(self) -> bool:
+        """Whether windows of the first source are drawn by their errors."""
+        return isinstance(self.first, SetBatches) and self.first.mines
 
     def observe(self, index: Tensor, errors: Tensor) -> None:
         """Pass the errors on of the windows that are the first source's."""

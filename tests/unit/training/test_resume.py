@@ -90,6 +90,8 @@ def test_an_interrupted_run_goes_on_in_the_middle_of_an_epoch(tmp_path: Path) ->
 class Learning(TinyBatches):
     """Batches that depend on the errors that were observed before."""
 
+    mines = True
+
     def __init__(self) -> None:
         super().__init__(16, 4, 2, seed=1)
         self.errors = torch.zeros(16)

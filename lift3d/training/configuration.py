@@ -39,7 +39,7 @@ class SynthesisData:
 
     Attributes:
         folder: where the motion files are; relative to the configuration file (``--set``: to the working directory).
-        motion: HDF5 files of motion and how often their clips are drawn for their duration.
+        motion: files or folders of motion, or prepared sets, and how often their clips are drawn for their duration.
         held_out: people (subjects) who are kept for validation; where nobody is, it takes fresh windows of those who
             are trained on.
         fps: frame rate of the windows.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -173,3 +174,55 @@ def test_a_checkpoint_that_is_none(data_set: Path, tmp_path: Path) -> None:
         result = lift3d("evaluate", name, "--dataset", data_set)
         assert result.exit_code == 2
         assert name.name in result.stderr
+
+
+def trajectory_beside(checkpoint: Path) -> Path:
+    """A root-trajectory network of random weights where that of a checkpoint would be."""
+    torch.manual_seed(1)
+    config = {"filter_widths": [3, 3], "channels": 16, "joints_out": 1}
+    path = checkpoint.with_name(f"{checkpoint.stem}_trajectory.safetensors")
+    info = CheckpointInfo("temporal_convolution", config, "h36m17", "h36m17", "image", 50.0, output="root")
+    save_checkpoint(make_network("temporal_convolution", config).eval(), info, path)
+    return path
+
+
+def test_the_root_of_a_trajectory_network(checkpoint: Path, data_set: Path, tmp_path: Path) -> None:
+    def evaluate(*more: object) -> dict[str, Any]:
+        result = lift3d("evaluate", *more, "--dataset", data_set, "--json")
+        assert result.exit_code == 0, result.output
+        values: dict[str, Any] = json.loads(result.stdout)
+        return values
+
+    lifter = tmp_path / "small.safetensors"
+    lifter.write_bytes(checkpoint.read_bytes())
+    without = evaluate(lifter)
+    assert (without["trajectory"], without["mean_of_frames"]["root"]) == (None, None)
+    path = trajectory_beside(lifter)
+    found, given = evaluate(lifter), evaluate(checkpoint, "--trajectory", path)
+    # Random weights know nothing of the 4 m to the people.
+    assert 3000 < found["mean_of_frames"]["root"] < 6000
+    for name in ("mean_of_frames", "mean_of_actions", "actions"):
+        assert found[name] == given[name]
+    assert [values["trajectory"]["found_beside_checkpoint"] for values in (found, given)] == [True, False]
+    assert {values["trajectory"]["path"] for values in (found, given)} == {str(path)}
+    assert found["mean_of_frames"] == without["mean_of_frames"] | {"root": found["mean_of_frames"]["root"]}
+    text = lift3d("evaluate", lifter, "--dataset", data_set).stdout
+    assert "small_trajectory.safetensors, found beside the checkpoint; in camera space" in " ".join(text.split())
+    # lift3d.lift has a place of its own.
+    assert evaluate(lifter, "--placed")["trajectory"] is None
+
+
+def test_networks_that_are_taken_for_each_other(checkpoint: Path, data_set: Path, tmp_path: Path) -> None:
+    lifter = tmp_path / "small.safetensors"
+    lifter.write_bytes(checkpoint.read_bytes())
+    trajectory = trajectory_beside(lifter)
+    for arguments, message in (
+        ((trajectory, "--dataset", data_set), "small_trajectory.safetensors: a root-trajectory network"),
+        ((lifter, "--dataset", data_set, "--trajectory", lifter), "small.safetensors: a lifter of poses"),
+        ((lifter, "--dataset", data_set, "--trajectory", tmp_path / "none.safetensors"), "no such checkpoint"),
+        ((lifter, "--dataset", data_set, "--placed", "--trajectory", trajectory), "--placed or --trajectory"),
+    ):
+        result = lift3d("evaluate", *arguments)
+        assert result.exit_code == 2
+        assert message in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1

@@ -79,6 +79,17 @@ def test_what_the_configuration_asks_for_is_trained(
     assert str(folder) not in json.dumps(info.card)
     again = lift3d("train", "config.yaml", "-o", tmp_path / name, *options, "--resume")
     assert again.exit_code == 0, again.output
+    trajectory = tmp_path / name / "last_trajectory.safetensors"
+    assert trajectory.exists() == ("trajectory" in figures) == ("trajectory" in summary)
+    if "trajectory" in figures:
+        evaluated = lift3d("evaluate", tmp_path / name / "last.safetensors", "--dataset", "set.h5", "--json")
+        assert evaluated.exit_code == 0, evaluated.output
+        values = json.loads(evaluated.stdout)
+        assert values["trajectory"]["path"] == str(trajectory)
+        # Nobody knows anything of the 4 m to the people at first.
+        assert 0 < values["mean_of_actions"]["root"] < 3000
+        described = checkpoint_info(trajectory)
+        assert (described.output, described.card["held_out"]) == ("root", ["C"])
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """What synthesis adds to a training step: python experiments/benchmarks/synthesis.py MOTION.h5 [MOTION.h5 ...]
 
-Of the default lifter and of others: a step (forward, loss, backward, optimizer) on a batch that is there, the making of a
-batch, and a step whose batch is made by the trainer's thread while the step before it runs. The three take turns in one
-run, so that the shares mean something on a shared machine; float32, and bfloat16 where this machine multiplies it
+Of the default lifter and of others: a step (forward, loss, backward, optimizer) on a batch that is there, the making of
+a batch, and a step whose batch is made by the trainer's thread while the step before it runs. The three take turns in
+one run, so that the shares mean something on a shared machine; float32, and bfloat16 where this machine multiplies it
 faster. Medians.
 """
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -150,13 +151,13 @@ def _takes_of_npz(path: Path, subjects: Sequence[str]) -> list[_Take]:
             named = take_name(key)
             if named is None:
                 raise FileFormatError(path, "is not one of Human3.6M's 15 actions", field)
-            takes.append(_Take(subject, *named, path, field, lambda array=array: array))
+            takes.append(_Take(subject, *named, path, field, partial(np.asarray, array)))
     return sorted(takes, key=lambda take: (subjects.index(take.subject), take.name))
 
 
 def _takes_of_files(folder: Path, subjects: Sequence[str]) -> list[_Take]:
     return [
-        _Take(subject, take.name, take.action, take.path, "the positions", lambda path=take.path: read_take(path))
+        _Take(subject, take.name, take.action, take.path, "the positions", partial(read_take, take.path))
         for subject, takes in find_takes(folder, subjects).items()
         for take in takes
     ]

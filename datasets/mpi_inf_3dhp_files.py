@@ -90,7 +90,7 @@ def read_valid(path: Path) -> np.ndarray:
     valid = read_mat(path, ["valid_frame"])["valid_frame"]
     if not isinstance(valid, np.ndarray) or valid.size != max(valid.shape, default=0):
         raise FileFormatError(path, "expected one number a frame", "valid_frame")
-    return valid.ravel() != 0
+    return np.asarray(valid.ravel() != 0)
 
 
 def read_cameras(path: Path, count: int) -> tuple[Camera, ...] | None:
@@ -101,7 +101,7 @@ def read_cameras(path: Path, count: int) -> tuple[Camera, ...] | None:
     """
     if not path.is_file():
         return None
-    cameras = []
+    cameras: list[Camera] = []
     for block in re.split(r"^name\s+", read_text(path), flags=re.MULTILINE)[1:]:
         name = f"camera{block.split()[0] if block.split() else len(cameras)}"
         fields = {words[0]: words[1:] for line in block.splitlines()[1:] if (words := line.split())}

@@ -29,7 +29,8 @@ def orthogonalize(matrices: Tensor) -> Tensor:
     for _ in range(ITERATIONS):
         square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    return (x if wide else x.mT).to(matrices.dtype)
+    orthogonal: Tensor = (x if wide else x.mT).to(matrices.dtype)
+    return orthogonal
 
 
 def hidden_matrices(network: nn.Module) -> list[nn.Parameter]:
@@ -57,7 +58,7 @@ class Muon(torch.optim.AdamW):
         )
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step. The gradients of hidden matrices are used up by it."""
         if closure is not None:
             with torch.enable_grad():

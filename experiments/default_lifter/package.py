@@ -70,9 +70,8 @@ def main() -> None:
     calibrate_checkpoint(trained, calibration, arguments.output, sorted(HELD_OUT), overwrite=True)
     network, info = load_checkpoint(arguments.output)
     title = f"lift3d default lifter: {network.config.receptive_field} frames, {network.config.channels} channels"
-    save_checkpoint(
-        network, replace(info, card={**info.card, "title": title, **CARD}), arguments.output, overwrite=True
-    )
+    kept = {name: info.card[name] for name in ("held_out", "step", "sigma calibrated on")}
+    save_checkpoint(network, replace(info, card={"title": title, **CARD, **kept}), arguments.output, overwrite=True)
     print("## People held out, each with a temperature of the others\n")
     print(held_out.cross_fitted_coverage().describe(), end="\n\n")
     print("## HDM05\n")

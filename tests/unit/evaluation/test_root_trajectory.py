@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from flat_people import FlatLifter, cameras, figure, recording, write_set
+import torch
+from flat_people import DISTANCE, FlatLifter, cameras, figure, recording, write_set
+from torch import Tensor
 
 from lift3d.calibration.body_lengths import stature
 from lift3d.datasets.pose_sets import open_pose_set
@@ -16,6 +19,8 @@ from lift3d.errors import Lift3DError, SkeletonError
 from lift3d.evaluation.data_set_report import DataSetReport
 from lift3d.evaluation.protocol import evaluate_checkpoint
 from lift3d.evaluation.root_trajectory import RootTrajectory
+from lift3d.models.checkpoint import CheckpointInfo
+from lift3d.models.network import Lifted, Lifter
 from lift3d.skeletons import H36M17, PANOPTIC15, make_skeleton
 
 
@@ -122,3 +127,35 @@ def test_a_set_without_such_a_root(monkeypatch: pytest.MonkeyPatch, people: Path
         monkeypatch.setattr(pose_set, "skeleton_3d", make_skeleton("leg", {"left_hip": None}))
         with pytest.raises(SkeletonError, match=r"root gives the pelvis, which the set's 3D \('leg'\) has not"):
             RootTrajectory("root", pose_set, True, "none", False)
+
+
+class LooksAtTheBody(Lifter):
+    """Person-centred: the root lies in the middle of the view, as far away as it is."""
+
+    config = SimpleNamespace(  # type: ignore[assignment]
+        joints_in=24, features_in=3, joints_out=1, sigma=False, past=0, future=0, window=None, multiply_adds=1
+    )
+
+    def forward(self, x: Tensor) -> Lifted:
+        place = torch.tensor([0.0, 0.0, DISTANCE]).expand(*x.shape[:2], 1, 3)
+        return Lifted(place)
+
+
+def test_a_person_centred_network_gives_its_root_in_the_axes_of_the_view(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = write_set(tmp_path / "set.h5", [recording("S9/Walk", 200, 1)])
+    info = CheckpointInfo("temporal_convolution", {}, "lifter23", "h36m17", "person", 50.0, 1.7, output="root")
+    monkeypatch.setattr("lift3d.evaluation.clip_lifting.load_checkpoint", lambda *_: (LooksAtTheBody(), info))
+    with open_pose_set(path) as pose_set:
+        (clip,) = pose_set.clips()
+        trajectory = RootTrajectory("root", pose_set, True, "none", False)
+        place = trajectory.lifter.lift(clip).joints[:, 0]
+        errors = trajectory.errors(clip)
+    np.testing.assert_allclose(np.linalg.norm(place, axis=-1), DISTANCE, rtol=1e-5)
+    # They walk 300 mm to either side of the camera's axis; their middle lies above the pelvis.
+    root = clip.xyz[:, 0]
+    assert np.abs(root[:, 0]).max() > 0.3
+    assert np.abs(place - root)[:, 0].max() < 0.08
+    assert (place - root)[:, 1].max() < -0.1
+    np.testing.assert_allclose(errors, np.linalg.norm(place - root, axis=-1), rtol=1e-5)

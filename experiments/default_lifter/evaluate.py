@@ -120,7 +120,7 @@ def main_person(keypoints: Keypoints2D) -> Keypoints2D:
     return keypoints.select(people=[int(np.nanmean(extent[..., 1], axis=0).argmax())])
 
 
-def recording_table(demo: Path, checkpoint: Path) -> str:
+def recording_table(demo: Path, checkpoint: Path | str) -> str:
     """Rows of cameras and 2D layouts, with and without the camera's intrinsics."""
     rig = lift3d.read_rig(demo / "calibration" / "Calib.qca.txt")
     truth = lift3d.read_poses(demo / "single_balancing" / "reference" / "Balancing_for_IK.trc")

@@ -47,6 +47,9 @@ def rename_markers(poses: Poses3D, convention: str) -> Poses3D:
     if convention not in MARKER_NAMES:
         raise Lift3DError(f"unknown marker names {convention!r}; known are {', '.join(MARKER_NAMES)}")
     table, layout = MARKER_NAMES[convention], poses.skeleton
+    if "upper_neck" in layout.joints and {"neck", "thorax"} & set(layout.joints):
+        # MPII has both; the neck between the shoulders is the one that the name means elsewhere.
+        table = {joint: name for joint, name in table.items() if joint != "upper_neck"}
     names = tuple(table.get(joint, joint) for joint in layout.joints)
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise SkeletonError(

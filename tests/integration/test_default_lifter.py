@@ -144,7 +144,7 @@ def test_recorded_person_against_the_reference(shared_data: Path, monkeypatch: p
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "experiments" / "default_lifter")
     sys.modules.pop("train", None)
     evaluation = __import__("evaluate")
-    rows = evaluation.recording_table(shared_data / "multiview" / "pose2sim_demo").splitlines()
+    rows = evaluation.recording_table(shared_data / "multiview" / "pose2sim_demo", "default").splitlines()
     means = [float(row.split("|")[5].strip(" *")) for row in rows if "mean" in row]
     assert len(means) == 4
     assert max(means) < 60

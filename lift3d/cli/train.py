@@ -53,7 +53,7 @@ def train(
     assert output is not None
 
     from lift3d.training.run import run_training
-    from lift3d.training.trainer import Interrupted
+    from lift3d.training.status import Interrupted
 
     try:
         with show_progress() as progress:

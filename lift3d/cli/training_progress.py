@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lift3d.cli.console import say
 
 if TYPE_CHECKING:
-    from lift3d.training.trainer import Status
+    from lift3d.training.status import Status
 
 # Seconds between two lines where stderr is no terminal.
 LINE_EVERY = 30.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -58,3 +58,21 @@ class BatchSource(Protocol):
 
     def batch(self, step: int, part: int = 0, parts: int = 1) -> Batch:
         """Part ``part`` of ``parts`` of the global batch of optimizer step ``step`` (0, 1, ... over all epochs)."""
+
+
+@runtime_checkable
+class ErrorListener(Protocol):
+    """A source that may draw its windows by how well they are known (hard example mining)."""
+
+    @property
+    def mines(self) -> bool:
+        """Whether it does: then its batches depend on the errors of earlier ones."""
+
+    def observe(self, index: Tensor, errors: Tensor) -> None:
+        """Take note of the errors (batch,) of windows (batch,), metres."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a run that goes on needs."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""

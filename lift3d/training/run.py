@@ -22,7 +22,8 @@ from lift3d.training.devices import make_fabric
 from lift3d.training.objective import Objective
 from lift3d.training.run_folder import RunFolder
 from lift3d.training.sources import make_sources
-from lift3d.training.trainer import Status, Trainer, Training
+from lift3d.training.status import Status
+from lift3d.training.trainer import Trainer, Training
 
 
 def make_training(config: TrainingConfig) -> Training:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from lift3d.models.checkpoint import CheckpointInfo, save_checkpoint
 from lift3d.models.network import Lifter
-from lift3d.training.batches import Batch, BatchSource
+from lift3d.training.batches import Batch, BatchSource, ErrorListener
 from lift3d.training.configuration import TrainingConfig
 from lift3d.training.curves import Curves
 from lift3d.training.ema import WeightAverage
@@ -31,6 +31,7 @@ from lift3d.training.optimizers import make_optimizer
 from lift3d.training.prefetch import Prefetcher
 from lift3d.training.run_folder import RunFolder
 from lift3d.training.schedules import learning_rate, norm_momentum
+from lift3d.training.status import Interrupted, Status
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -40,24 +41,6 @@ CURVE_EVERY = 100
 # Steps between two looks at the figures where looking makes the processor wait for a GPU, or for other processes.
 LOOK_EVERY = 10
 Validation = Callable[[Lifter], dict[str, float]]
-
-
-@runtime_checkable
-class ErrorListener(Protocol):
-    """A source that may draw its windows by how well they are known (hard example mining)."""
-
-    @property
-    def mines(self) -> bool:
-        """Whether it does: then its batches depend on the errors of earlier ones."""
-
-    def observe(self, index: Tensor, errors: Tensor) -> None:
-        """Take note of the errors (batch,) of windows (batch,), metres."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a run that goes on needs."""
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
 
 
 @dataclass(frozen=True)
@@ -97,36 +80,6 @@ class Training:
     def validate_every(self) -> int:
         """Steps between two validations."""
         return self.config.validate_every or self.source.steps_per_epoch
-
-
-@dataclass(frozen=True)
-class Status:
-    """How far a run is.
-
-    Attributes:
-        step, steps: optimizer steps done, and of the whole run.
-        loss: of the last step.
-        mpjpe: of the last step's windows, mm.
-        poses_per_second: poses that were trained on.
-        seconds_left: an estimate.
-        validation: figures of the validation that has just been made, or None.
-    """
-
-    step: int
-    steps: int
-    loss: float
-    mpjpe: float
-    poses_per_second: float
-    seconds_left: float
-    validation: dict[str, float] | None = None
-
-
-class Interrupted(KeyboardInterrupt):
-    """Somebody asked the run to stop, and it was saved; ``step`` says where."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-        super().__init__(f"saved at step {step}")
 
 
 def dropout_seed(seed: int, step: int, rank: int) -> int:

@@ -16,7 +16,7 @@ from tiny_runs import CONFIG, TinyBatches, make_training, run_tiny, weights_of
 from torch import Tensor
 
 from lift3d.training.curves import read_curves
-from lift3d.training.trainer import Interrupted, Status
+from lift3d.training.status import Interrupted, Status
 
 
 @pytest.fixture(autouse=True)

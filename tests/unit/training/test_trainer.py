@@ -20,7 +20,8 @@ from lift3d.training.devices import choose_precision
 from lift3d.training.interruption import catch_interruption
 from lift3d.training.optimizers import make_optimizer
 from lift3d.training.run_folder import RunFolder
-from lift3d.training.trainer import Interrupted, Status, dropout_seed
+from lift3d.training.status import Interrupted, Status
+from lift3d.training.trainer import dropout_seed
 
 
 @pytest.fixture(autouse=True)

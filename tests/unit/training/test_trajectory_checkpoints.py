@@ -21,7 +21,8 @@ from lift3d.skeletons import H36M17
 from lift3d.training.batches import Batch
 from lift3d.training.configuration import TrainingConfig
 from lift3d.training.run_folder import RunFolder
-from lift3d.training.trainer import Interrupted, Status, Training
+from lift3d.training.status import Interrupted, Status
+from lift3d.training.trainer import Training
 
 
 class Placed(TinyBatches):

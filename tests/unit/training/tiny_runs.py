@@ -23,7 +23,8 @@ from lift3d.training.configuration import Losses, ModelConfig, OptimizerConfig, 
 from lift3d.training.devices import make_fabric
 from lift3d.training.objective import Objective
 from lift3d.training.run_folder import RunFolder
-from lift3d.training.trainer import Status, Trainer, Training
+from lift3d.training.status import Status
+from lift3d.training.trainer import Trainer, Training
 
 SETTINGS: dict[str, Any] = {
     "joints_in": 17, "features_in": 2, "joints_out": 17, "filter_widths": (3, 1), "channels": 16, "dropout": 0.1,

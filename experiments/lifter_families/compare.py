@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-TIMED_STEPS = (20, 60)
+TIMED_STEPS = (5, 15)
 
 
 def train(config: Path, mocap: Path, run: Path, steps: int) -> float:

@@ -73,11 +73,7 @@ def test_person_stands_upright_before_the_camera(poses: Poses3D) -> None:
     assert (poses.xyz[..., 2] < 6).all()
 
 
-def test_error_bars_if_the_weights_have_them(poses: Poses3D) -> None:
-    if not checkpoint_info("default").sigma:
-        assert poses.sigma is None
-        assert poses.covariance is None
-        return
+def test_error_bars(poses: Poses3D) -> None:
     assert poses.sigma is not None
     assert poses.covariance is not None
     assert np.isfinite(poses.sigma).all()
@@ -95,8 +91,6 @@ def test_error_bars_if_the_weights_have_them(poses: Poses3D) -> None:
 def test_error_bars_hold_where_cameras_agree_on_the_truth(shared_data: Path) -> None:
     """Of a recorded person in four views: sigma holds what it should, to what one clip can say."""
     info = checkpoint_info("default")
-    if not info.sigma:
-        pytest.skip("the default weights have no error bars")
     demo = shared_data / "multiview" / "pose2sim_demo"
     rig = lift3d.read_rig(demo / "calibration" / "Calib.qca.txt")
     truth = lift3d.read_poses(demo / "single_balancing" / "reference" / "Balancing_for_IK.trc").convert("h36m17")[0]
@@ -117,8 +111,10 @@ def test_error_bars_hold_where_cameras_agree_on_the_truth(shared_data: Path) -> 
         ratios.append(np.abs(error) / deviation)
     ratio = np.concatenate(ratios)
     ratio = ratio[np.isfinite(ratio)]
-    assert np.mean(ratio < 1) > 0.5
-    assert np.mean(ratio < info.sigma.get("interval_95", 2)) > 0.85
+    # 69 and 94 % of the coordinates, where 68 and 95 are promised.
+    assert 0.6 < np.mean(ratio < 1) < 0.78
+    assert np.mean(ratio < info.sigma["interval_95"]) > 0.9
+
 
 
 def test_fewer_joints_change_little(clip: Keypoints2D, poses: Poses3D) -> None:

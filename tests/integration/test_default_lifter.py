@@ -116,7 +116,6 @@ def test_error_bars_hold_where_cameras_agree_on_the_truth(shared_data: Path) -> 
     assert np.mean(ratio < info.sigma["interval_95"]) > 0.9
 
 
-
 def test_fewer_joints_change_little(clip: Keypoints2D, poses: Poses3D) -> None:
     coco = lift3d.lift(clip.convert("coco17")[0])
     limbs = [j for j, name in enumerate(H36M17.joints) if name.startswith(("left", "right"))]

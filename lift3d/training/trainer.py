@@ -126,11 +126,13 @@ class Trainer:
             self._load(state)
         self._listens = isinstance(training.source, ErrorListener) and training.source.mines
         # On a CPU the thread would take the cores that the step needs (experiments/benchmarks/synthesis.py).
-        waiting = fabric.device.type != "cpu"
+        sources = (
+            [training.unlabelled, None if self._listens else training.source] if fabric.device.type != "cpu" else []
+        )
         self._ahead = {
             source: Prefetcher(source, fabric.global_rank, fabric.world_size, self.steps)
-            for source in (None if self._listens else training.source, training.unlabelled)
-            if source is not None and waiting
+            for source in sources
+            if source is not None
         }
         self._norms = [
             module

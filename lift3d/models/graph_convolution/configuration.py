@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+from lift3d.models.context import ConvolutionContext
 from lift3d.models.fields import require_counts, require_dropout, require_filter_widths, require_flags
 from lift3d.models.heads import values_per_joint
 from lift3d.models.joint_nodes import mixes_joints, node_parameters, require_layouts
@@ -15,7 +15,7 @@ KINDS = 4
 
 
 @dataclass(frozen=True)
-class GraphConvolutionConfig:
+class GraphConvolutionConfig(ConvolutionContext):
     """Shape of a lifter of spatial graph and temporal convolutions, after Yan et al., "Spatial Temporal Graph
     Convolutional Networks for Skeleton-Based Action Recognition", AAAI 2018.
 
@@ -48,26 +48,6 @@ class GraphConvolutionConfig:
         require_dropout(self)
         require_layouts(self)
         object.__setattr__(self, "filter_widths", require_filter_widths(self))
-
-    @property
-    def receptive_field(self) -> int:
-        """Frames of input that one frame of output sees."""
-        return math.prod(self.filter_widths)
-
-    @property
-    def past(self) -> int:
-        """Frames before an output frame that it sees."""
-        return self.receptive_field - 1 if self.causal else self.receptive_field // 2
-
-    @property
-    def future(self) -> int:
-        """Frames after an output frame that it sees."""
-        return self.receptive_field - 1 - self.past
-
-    @property
-    def window(self) -> int | None:
-        """Any number of frames may be given at once."""
-        return None
 
     @property
     def partitions(self) -> int:

@@ -9,13 +9,14 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from lift3d.errors import CheckpointError
+from lift3d.models.context import NoContext
 from lift3d.models.fields import MOST_LAYERS, require_counts, require_dropout, require_flags
 from lift3d.models.heads import values_per_joint
 from lift3d.models.joint_nodes import mixes_joints, node_parameters, require_layouts
 
 
 @dataclass(frozen=True)
-class GraphTransformerConfig:
+class GraphTransformerConfig(NoContext):
     """Shape of the network of Mehraban et al., "MotionAGFormer: Enhancing 3D Human Pose Estimation with a
     Transformer-GCNFormer Network", WACV 2024. The defaults are its size B.
 
@@ -74,16 +75,6 @@ class GraphTransformerConfig:
         scale = self.layer_scale
         if isinstance(scale, bool) or not isinstance(scale, int | float) or not (math.isfinite(scale) and scale > 0):
             raise CheckpointError(f"layer_scale must be a positive number, not {scale!r}")
-
-    @property
-    def past(self) -> int:
-        """None is needed: every frame of the window gets a pose."""
-        return 0
-
-    @property
-    def future(self) -> int:
-        """None is needed."""
-        return 0
 
     @property
     def window(self) -> int | None:

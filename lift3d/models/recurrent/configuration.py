@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lift3d.errors import CheckpointError
+from lift3d.models.context import NoContext
 from lift3d.models.fields import MOST_LAYERS, require_counts, require_dropout, require_flags
 from lift3d.models.heads import values_per_joint
 
@@ -13,7 +14,7 @@ GATES = {"lstm": 4, "gru": 3}
 
 
 @dataclass(frozen=True)
-class RecurrentConfig:
+class RecurrentConfig(NoContext):
     """Shape of a recurrent lifter: LSTM (Hochreiter and Schmidhuber 1997) or GRU (Cho et al. 2014) layers.
 
     Attributes:
@@ -47,16 +48,6 @@ class RecurrentConfig:
         require_dropout(self)
         if self.cell not in tuple(GATES):
             raise CheckpointError(f"cell must be one of {', '.join(GATES)}, not {self.cell!r}")
-
-    @property
-    def past(self) -> int:
-        """None is needed: the state starts at zero with the first frame."""
-        return 0
-
-    @property
-    def future(self) -> int:
-        """None is needed."""
-        return 0
 
     @property
     def window(self) -> int | None:

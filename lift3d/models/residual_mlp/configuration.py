@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lift3d.models.context import NoContext
 from lift3d.models.fields import MOST_LAYERS, require_counts, require_dropout, require_flags
 from lift3d.models.heads import values_per_joint
 
 
 @dataclass(frozen=True)
-class ResidualMLPConfig:
+class ResidualMLPConfig(NoContext):
     """Shape of the network of Martinez et al., "A simple yet effective baseline for 3d human pose estimation",
     ICCV 2017. The defaults are the published network.
 
@@ -36,16 +37,6 @@ class ResidualMLPConfig:
         require_counts(self, "blocks", most=MOST_LAYERS)
         require_flags(self, "sigma")
         require_dropout(self)
-
-    @property
-    def past(self) -> int:
-        """Frames before an output frame that it sees: none."""
-        return 0
-
-    @property
-    def future(self) -> int:
-        """Frames after an output frame that it sees: none."""
-        return 0
 
     @property
     def window(self) -> int | None:

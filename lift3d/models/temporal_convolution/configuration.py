@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+from lift3d.models.context import ConvolutionContext
 from lift3d.models.fields import require_counts, require_dropout, require_filter_widths, require_flags
 from lift3d.models.heads import values_per_joint
 
 
 @dataclass(frozen=True)
-class TemporalConvolutionConfig:
+class TemporalConvolutionConfig(ConvolutionContext):
     """Shape of the network of Pavllo et al., "3D human pose estimation in video with temporal convolutions and
     semi-supervised training", CVPR 2019. The defaults are the published 243-frame network.
 
@@ -39,26 +39,6 @@ class TemporalConvolutionConfig:
         require_flags(self, "causal", "sigma")
         require_dropout(self)
         object.__setattr__(self, "filter_widths", require_filter_widths(self))
-
-    @property
-    def receptive_field(self) -> int:
-        """Frames of input that one frame of output sees."""
-        return math.prod(self.filter_widths)
-
-    @property
-    def past(self) -> int:
-        """Frames before an output frame that it sees."""
-        return self.receptive_field - 1 if self.causal else self.receptive_field // 2
-
-    @property
-    def future(self) -> int:
-        """Frames after an output frame that it sees."""
-        return self.receptive_field - 1 - self.past
-
-    @property
-    def window(self) -> None:
-        """It takes any number of frames, from its receptive field on."""
-        return None
 
     @property
     def multiply_adds(self) -> int:

@@ -44,7 +44,7 @@ class BodyVariation:
 
     Attributes:
         speed: (slowest, fastest) factor of playing speed, drawn log-uniformly.
-        mix_probability: the upper body comes from another window.
+        mix_probability: the upper body is that of another window of the batch.
         limb_probability, limb_degrees: arms and legs turned about shoulder and hip by a constant angle.
         lean_probability, lean_degrees: the whole body leant about a horizontal axis.
         lying_probability: the whole body turned to any orientation.
@@ -112,26 +112,24 @@ class BodySampler:
     def sample(self, frames: int, view: Tensor, draws: Draws) -> PosedBodies:
         """One body a window of ``frames`` frames, turned by ``view`` (batch, 3, 3) after everything else."""
         variation, batch = self.variation, draws.batch
-        numbers = draws.uniform(10)
-        mixed = (numbers[:, 8] < variation.mix_probability).nonzero()[:, 0]
-        # The last windows are the upper bodies that replace those of the mixed ones.
-        recorded, clip = self._windows(torch.cat([numbers[:, :4], numbers[mixed, 4:8]]), frames)
+        numbers = draws.uniform(6)
+        recorded, clip = self._windows(numbers[:, :4], frames)
         directions = recorded[:, :-1]
         lengths = _length(directions)
-        thigh = lengths[:batch, V["left_thigh"]].mean((1, 2))
+        thigh = lengths[:, V["left_thigh"]].mean((1, 2))
         directions /= lengths.clamp_min_(1e-6)
+        mixed = (numbers[:, 4] < variation.mix_probability).nonzero()[:, 0]
         if len(mixed):
-            upper = _turned_with_hips(recorded[batch:], recorded[mixed[:, None], _HIPS_AND_SPINE])
+            upper = _turned_with_hips(recorded[draws.others[mixed]], recorded[mixed[:, None], _HIPS_AND_SPINE])
             recorded[mixed, : len(UPPER_BONES)] = upper
-        recorded = recorded[:batch]
         recorded[:, -1] -= recorded[:, -1, :, frames // 2, None].clone()
         vectors = recorded.new_empty(batch, len(VECTORS), 3, frames)
         turned = vectors[:, : len(_LIMB_OF)]
         turned.copy_(self._turns(view, draws)[:, _LIMB_OF] @ recorded)
-        glances = knots(frames, GLANCE_SECONDS * self.fps, numbers[:, 9])
+        glances = knots(frames, GLANCE_SECONDS * self.fps, numbers[:, 5])
         gaze = 0.45 * draws.normal(glances.shape[1])[:, None] @ glances
         _derive(vectors, gaze)
-        return PosedBodies(vectors, draw_joints(thigh, variation.definition_metres, draws), clip[:batch])
+        return PosedBodies(vectors, draw_joints(thigh, variation.definition_metres, draws), clip)
 
     def _windows(self, numbers: Tensor, frames: int) -> tuple[Tensor, Tensor]:
         """Recorded bones and pelvis (windows, 17, 3, frames) and their clips, from four uniform numbers a window.

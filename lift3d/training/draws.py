@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 import torch
@@ -68,6 +69,11 @@ class Draws:
         self.generators = [np.random.Generator(np.random.SFC64(seed)) for seed in seeds]
         self.sizes = list(sizes)
         self.batch = sum(sizes)
+        firsts = accumulate([0, *self.sizes[:-1]])
+        # For each window the next one of its shard, after the last the first.
+        self.others = torch.cat(
+            [first + torch.arange(size).roll(-1) for first, size in zip(firsts, self.sizes, strict=True)]
+        )
         self._normal, self._uniform = (torch.empty(self.batch, 0) for _ in range(2))
 
     def normal(self, count: int) -> Tensor:

@@ -32,10 +32,13 @@ _ENDS = {
     **{f"{s}_foot": (f"{s}_ankle", f"{s}_toe") for s in SIDES},
 }  # fmt: skip
 # What is turned as one: each arm and each leg.
-_LIMBS = [[f"{s}_upper_arm", f"{s}_forearm"] for s in SIDES]
-_LIMBS += [[f"{s}_thigh", f"{s}_shin", f"{s}_foot"] for s in SIDES]
-_LIMB_OF = [next((k for k, limb in enumerate(_LIMBS) if bone in limb), len(_LIMBS)) for bone in (*BONES, "pelvis")]
-_HIPS_AND_SPINE = torch.tensor([V["hips"], V["spine"]])
+_LIMBS = [slice(V[f"{s}_upper_arm"], V[f"{s}_forearm"] + 1) for s in SIDES]
+_LIMBS += [slice(V[f"{s}_thigh"], V[f"{s}_foot"] + 1) for s in SIDES]
+_LIMB_OF = [
+    next((k for k, limb in enumerate(_LIMBS) if limb.start <= bone < limb.stop), len(_LIMBS))
+    for bone in range(len(BONES) + 1)
+]
+_UPPER = slice(len(UPPER_BONES))
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class BodyVariation:
     Attributes:
         speed: (slowest, fastest) factor of playing speed, drawn log-uniformly.
         mix_probability: the upper body is that of another window of the batch.
+        limb_mix_probability: an arm or a leg is that of yet another window, of each of them.
         limb_probability, limb_degrees: arms and legs turned about shoulder and hip by a constant angle.
         lean_probability, lean_degrees: the whole body leant about a horizontal axis.
         lying_probability: the whole body turned to any orientation.
@@ -53,6 +57,7 @@ class BodyVariation:
 
     speed: tuple[float, float] = (0.6, 1.6)
     mix_probability: float = 0.35
+    limb_mix_probability: float = 0.0
     limb_probability: float = 0.5
     limb_degrees: float = 12.0
     lean_probability: float = 0.25
@@ -112,16 +117,15 @@ class BodySampler:
     def sample(self, frames: int, view: Tensor, draws: Draws) -> PosedBodies:
         """One body a window of ``frames`` frames, turned by ``view`` (batch, 3, 3) after everything else."""
         variation, batch = self.variation, draws.batch
-        numbers = draws.uniform(6)
+        numbers = draws.uniform(6 + len(_LIMBS))
         recorded, clip = self._windows(numbers[:, :4], frames)
         directions = recorded[:, :-1]
         lengths = _length(directions)
         thigh = lengths[:, V["left_thigh"]].mean((1, 2))
         directions /= lengths.clamp_min_(1e-6)
-        mixed = (numbers[:, 4] < variation.mix_probability).nonzero()[:, 0]
-        if len(mixed):
-            upper = _turned_with_hips(recorded[draws.others[mixed]], recorded[mixed[:, None], _HIPS_AND_SPINE])
-            recorded[mixed, : len(UPPER_BONES)] = upper
+        _mix(recorded, _UPPER, numbers[:, 4] < variation.mix_probability, draws.other(1))
+        for limb, bones in enumerate(_LIMBS):
+            _mix(recorded, bones, numbers[:, 6 + limb] < variation.limb_mix_probability, draws.other(2 + limb))
         recorded[:, -1] -= recorded[:, -1, :, frames // 2, None].clone()
         vectors = recorded.new_empty(batch, len(VECTORS), 3, frames)
         turned = vectors[:, : len(_LIMB_OF)]
@@ -232,26 +236,38 @@ def _cross(a: Tensor, b: Tensor, out: Tensor) -> None:
         torch.mul(p, q, out=out[..., axis, :]).addcmul_(r, s, value=-1)
 
 
-def _turned_with_hips(upper: Tensor, lower: Tensor) -> Tensor:
-    """The upper bones of ``upper`` turned, frame by frame, as its hips are to be turned to stand as those of ``lower``.
+def _mix(recorded: Tensor, bones: slice, chosen: Tensor, other: Tensor) -> None:
+    """Replace bones by those of another window, turned as the other's trunk is to be turned to stand as the own.
 
-    ``upper`` holds unit vectors (windows, 17, 3, frames) in the order of BONES, ``lower`` (windows, 2, 3, frames) those
-    of the hips and the spine.
+    Args:
+        recorded: (windows, 17, 3, frames) unit vectors in the order of BONES, and the pelvis; changed in place.
+        bones: which of them. Arms keep their place about the chest, anything else about the hips.
+        chosen: (windows,) bool, where.
+        other: (windows,) int64, of which window.
     """
-    to, away = _hip_axes(lower[:, 0], lower[:, 1]), _hip_axes(upper[:, V["hips"]], upper[:, V["spine"]])
-    bones = upper[:, None, : len(UPPER_BONES)]
+    rows = chosen.nonzero()[:, 0]
+    axes = _chest_axes if bones in _LIMBS[:2] else _hip_axes
+    to, away, moved = axes(recorded[rows]), axes(recorded[other[rows]]), recorded[other[rows], bones]
     # Rotations as rows and columns (windows, 3, 1, 3, frames), each axis a column of both frames.
     rotation = to[0][:, :, None, None] * away[0][:, None, None]
     for axis in (1, 2):
         rotation.addcmul_(to[axis][:, :, None, None], away[axis][:, None, None])
-    turned = bones.new_empty(len(upper), len(UPPER_BONES), 3, upper.shape[-1])
-    for row in range(3):
-        turned[:, :, row] = _dot(rotation[:, row], bones[:, 0])[..., 0, :]
-    return turned
+    recorded[rows, bones] = torch.cat([_dot(rotation[:, row], moved) for row in range(3)], dim=-2)
 
 
-def _hip_axes(lateral: Tensor, spine: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Orthonormal axes (windows, 3, frames) to the left, up and forward of hips from two unit vectors."""
+def _hip_axes(bones: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Orthonormal axes (windows, 3, frames) to the left, up and forward of the hips of BONES."""
+    return _axes(bones[:, V["hips"]], bones[:, V["spine"]])
+
+
+def _chest_axes(bones: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """As ``_hip_axes``, of the chest."""
+    lateral = bones[:, V["left_shoulder"]] - bones[:, V["right_shoulder"]]
+    return _axes(lateral / _length(lateral).clamp_min_(1e-6), bones[:, V["neck"]])
+
+
+def _axes(lateral: Tensor, spine: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """``lateral``, and the axes upward and forward that belong to it and to ``spine``."""
     up, forward = torch.empty_like(spine), torch.empty_like(spine)
     _upright(spine, lateral, out=up)
     _cross(lateral, up, out=forward)

@@ -69,11 +69,6 @@ class Draws:
         self.generators = [np.random.Generator(np.random.SFC64(seed)) for seed in seeds]
         self.sizes = list(sizes)
         self.batch = sum(sizes)
-        firsts = accumulate([0, *self.sizes[:-1]])
-        # For each window the next one of its shard, after the last the first.
-        self.others = torch.cat(
-            [first + torch.arange(size).roll(-1) for first, size in zip(firsts, self.sizes, strict=True)]
-        )
         self._normal, self._uniform = (torch.empty(self.batch, 0) for _ in range(2))
 
     def normal(self, count: int) -> Tensor:
@@ -89,6 +84,13 @@ class Draws:
             self._uniform = self._draw(lambda generator, shape: generator.random(shape, np.float32), count)
         numbers, self._uniform = self._uniform[:, :count], self._uniform[:, count:]
         return numbers
+
+    def other(self, steps: int) -> Tensor:
+        """(batch,) int64, for each window the one ``steps`` further on in its shard, which goes round."""
+        firsts = accumulate([0, *self.sizes[:-1]])
+        return torch.cat(
+            [first + torch.arange(size).roll(-steps) for first, size in zip(firsts, self.sizes, strict=True)]
+        )
 
     def noise(self, rows: int, frames: int) -> Tensor:
         """(batch, rows, frames) normal numbers of ``normal_table``."""

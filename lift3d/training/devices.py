@@ -99,3 +99,11 @@ def _precision_arguments(precision: Precision, kind: str) -> dict[str, Any]:
 
     name: Any = _FABRIC_NAMES[precision]
     return {"plugins": [AutocastOnly(name, device=kind)]}
+
+
+def makes_batches_ahead(device: torch.device) -> bool:
+    """Whether a thread makes the next batch during a step.
+
+    On a CPU it would take the cores that the step needs (experiments/benchmarks/synthesis.py).
+    """
+    return device.type != "cpu"

@@ -23,6 +23,7 @@ from lift3d.models.network import Lifter
 from lift3d.training.batches import Batch, BatchSource, ErrorListener
 from lift3d.training.configuration import TrainingConfig
 from lift3d.training.curves import Curves
+from lift3d.training.devices import makes_batches_ahead
 from lift3d.training.ema import WeightAverage
 from lift3d.training.figures import StepFigures
 from lift3d.training.interruption import catch_interruption
@@ -125,14 +126,11 @@ class Trainer:
         if state is not None:
             self._load(state)
         self._listens = isinstance(training.source, ErrorListener) and training.source.mines
-        # On a CPU the thread would take the cores that the step needs (experiments/benchmarks/synthesis.py).
-        sources = (
-            [training.unlabelled, None if self._listens else training.source] if fabric.device.type != "cpu" else []
-        )
+        sources = [training.unlabelled, None if self._listens else training.source]
         self._ahead = {
             source: Prefetcher(source, fabric.global_rank, fabric.world_size, self.steps)
             for source in sources
-            if source is not None
+            if source is not None and makes_batches_ahead(fabric.device)
         }
         self._norms = [
             module

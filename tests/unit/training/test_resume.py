@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,11 @@ import torch
 from tiny_runs import CONFIG, TinyBatches, make_training, run_tiny, weights_of
 from torch import Tensor
 
+from lift3d.training import trainer
+from lift3d.training.batches import Batch
 from lift3d.training.curves import read_curves
 from lift3d.training.status import Interrupted, Status
+from lift3d.training.trainer import Training
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +89,30 @@ def test_an_interrupted_run_goes_on_in_the_middle_of_an_epoch(tmp_path: Path) ->
     # A run that is finished has nothing left to do.
     assert run_tiny(tmp_path / "cut", make_training(), resume=True)["steps"] == 40
     assert_same_run(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_batches_made_ahead_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_tiny(tmp_path / "whole", make_training())
+    monkeypatch.setattr(trainer, "makes_batches_ahead", lambda device: True)
+    threads: set[int] = set()
+
+    class Watched(TinyBatches):
+        def batch(self, step: int, part: int = 0, parts: int = 1) -> Batch:
+            threads.add(threading.get_ident())
+            return super().batch(step, part, parts)
+
+    def stop(status: Status) -> None:
+        if status.step == 17:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def training() -> Training:
+        return replace(make_training(), source=Watched(CONFIG.batch, CONFIG.outputs, 2, seed=1))
+
+    with pytest.raises(Interrupted):
+        run_tiny(tmp_path / "ahead", training(), report=stop)
+    run_tiny(tmp_path / "ahead", training(), resume=True)
+    assert_same_run(tmp_path / "whole", tmp_path / "ahead")
+    assert threading.get_ident() not in threads
 
 
 class Learning(TinyBatches):

@@ -13,6 +13,7 @@ from lift3d.models.network import Lifter, NetworkConfig
 # Name of each architecture, which is its folder, and of its configuration and its network there.
 ARCHITECTURES = {
     "temporal_convolution": ("TemporalConvolutionConfig", "TemporalConvolution"),
+    "mirror_convolution": ("MirrorConvolutionConfig", "MirrorConvolution"),
     "graph_convolution": ("GraphConvolutionConfig", "SpatioTemporalGraph"),
     "graph_transformer": ("GraphTransformerConfig", "GraphTransformer"),
     "recurrent": ("RecurrentConfig", "Recurrent"),

@@ -14,7 +14,7 @@ from lift3d.errors import SkeletonError
 from lift3d.geometry.cameras import Camera
 from lift3d.lifting.encoding import Encoder, make_encoder
 from lift3d.lifting.rate import blend_phases, plan_rate
-from lift3d.lifting.relative import mean_with_mirrored
+from lift3d.lifting.relative import lift_both_ways
 from lift3d.models.checkpoint import CheckpointInfo, load_checkpoint
 from lift3d.models.inference import make_predictor
 from lift3d.poses import Keypoints2D
@@ -88,8 +88,7 @@ class ClipLifter:
         first, last = start * plan.insert // plan.phases, (stop - 1) * plan.insert // plan.phases
         inputs = encoder.encode(first - self._predictor.past, last + 1 + self._predictor.future)[0]
         if self.flip:
-            both = self._predictor(torch.cat([inputs, encoder.mirror(inputs)]), first, encoder.end)
-            lifted = mean_with_mirrored(both, self.output)
+            lifted = lift_both_ways(self._predictor, inputs, encoder, first, self.output)
         else:
             lifted = self._predictor(inputs, first, encoder.end)
 

@@ -33,6 +33,21 @@ def mean_with_mirrored(lifted: Lifted, output: Skeleton) -> Lifted:
     return Lifted(joints, ((straight + mirrored[..., order, :]) / 2).sqrt())
 
 
+def lift_both_ways(predictor: Predictor, inputs: Tensor, encoder: Encoder, first: int, output: Skeleton) -> Lifted:
+    """Poses of clips, averaged with those of the mirrored people.
+
+    Args:
+        predictor: the network; one that is equivariant to the mirror needs no second pass.
+        inputs: (batch, frames, joints, features) of the encoder.
+        encoder: the clip as the network takes it.
+        first: number of the first output's frame in the clip.
+        output: the layout of the poses.
+    """
+    if predictor.mirror_equivariant:
+        return predictor(inputs, first, encoder.end)
+    return mean_with_mirrored(predictor(torch.cat([inputs, encoder.mirror(inputs)]), first, encoder.end), output)
+
+
 @dataclass(frozen=True)
 class RelativeLifter:
     """Root-relative poses of stretches of a clip.
@@ -95,9 +110,7 @@ class RelativeLifter:
         first, last = start * plan.insert // plan.phases, ((stop - 1) * plan.insert) // plan.phases
         inputs = encoder.encode(first - self.predictor.past, last + 1 + self.predictor.future)
         people = inputs.shape[0]
-        flat = inputs.flatten(0, 1)
-        both = self.predictor(torch.cat([flat, encoder.mirror(flat)]), first, encoder.end)
-        joints, sigma = mean_with_mirrored(both, self.output)
+        joints, sigma = lift_both_ways(self.predictor, inputs.flatten(0, 1), encoder, first, self.output)
 
         def timeline(values: Tensor) -> np.ndarray:
             """Interleaves the phases again, and keeps the frames of the clip."""

@@ -7,11 +7,14 @@ and nearly what it is, since outputs of one network for one frame share most of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from lift3d.models.mirror_convolution.inference import FoldedMirrorConvolution
+from lift3d.models.mirror_convolution.modeling import MirrorConvolution
 from lift3d.models.network import Lifted, Lifter
 from lift3d.models.recurrent.modeling import Recurrent
 from lift3d.models.temporal_convolution.inference import FoldedTemporalConvolution
@@ -26,12 +29,15 @@ class Predictor(Protocol):
 
     Attributes:
         past, future: frames around the outputs that the input must hold.
+        mirror_equivariant: as of the network: averaging with the mirrored clip's output then changes nothing.
     """
 
     @property
     def past(self) -> int: ...
     @property
     def future(self) -> int: ...
+    @property
+    def mirror_equivariant(self) -> bool: ...
 
     def __call__(self, inputs: Tensor, first: int = 0, clip_frames: int | None = None) -> Lifted:
         """Poses of a stretch of a clip, or of a batch of clips of one length.
@@ -57,6 +63,8 @@ def make_predictor(network: Lifter) -> Predictor:
     network.eval()
     if isinstance(network, TemporalConvolution):
         return _FrameByFrame(network, FoldedTemporalConvolution(network))
+    if isinstance(network, MirrorConvolution):
+        return _FrameByFrame(network, FoldedMirrorConvolution(network))
     if network.config.window is None:
         return _FrameByFrame(network, network)
     return _Windowed(network, causal=isinstance(network, Recurrent) and not network.config.both_ways)
@@ -65,14 +73,14 @@ def make_predictor(network: Lifter) -> Predictor:
 class _FrameByFrame:
     """Networks whose outputs depend on nothing but the frames around them."""
 
-    def __init__(self, network: Lifter, run: Lifter | FoldedTemporalConvolution) -> None:
+    def __init__(self, network: Lifter, run: Callable[[Tensor], Lifted]) -> None:
         self.past, self.future = network.config.past, network.config.future
+        self.mirror_equivariant = network.mirror_equivariant
         self.run = run
 
     @torch.no_grad()
     def __call__(self, inputs: Tensor, first: int = 0, clip_frames: int | None = None) -> Lifted:
-        result: Lifted = self.run(inputs)
-        return result
+        return self.run(inputs)
 
 
 class _Windowed:
@@ -91,6 +99,7 @@ class _Windowed:
         assert window is not None
         self.network, self.causal, self.window, self.hop = network, causal, window, max(1, window // 2)
         self.past, self.future = window - 1, 0 if causal else window - 1
+        self.mirror_equivariant = network.mirror_equivariant
 
     @torch.no_grad()
     def __call__(self, inputs: Tensor, first: int = 0, clip_frames: int | None = None) -> Lifted:

@@ -67,9 +67,13 @@ class Lifter(nn.Module):
     ``forward`` takes (batch, frames, joints_in, features_in) and gives ``Lifted`` of frames - past - future outputs:
     output k stands for input frame past + k. Networks over a fixed window have past = future = 0 and give a pose for
     every frame of the window.
+
+    Attributes:
+        mirror_equivariant: whether the mirrored input gives exactly the mirrored output.
     """
 
     config: NetworkConfig
+    mirror_equivariant = False
 
     def forward(self, x: Tensor) -> Lifted:
         """Root-relative joints, and their standard deviations if the configuration asks for them."""

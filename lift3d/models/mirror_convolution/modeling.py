@@ -70,6 +70,7 @@ class MirrorConvolution(Lifter):
     """(batch, frames, joints, features) -> ``Lifted`` of frames - receptive field + 1 outputs."""
 
     config: MirrorConvolutionConfig
+    mirror_equivariant = True
     mirror_in: Tensor
     sign_in: Tensor
     mirror_out: Tensor

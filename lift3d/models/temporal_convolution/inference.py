@@ -23,13 +23,18 @@ ACTIVATION_BYTES = 1 << 21
 RECEPTIVE_FIELDS = 48
 
 
-def _fold(weight: Tensor, norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+def fold(weight: Tensor, norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
     """Weights (width, in, out) and bias (out,) of a convolution (out, in, width) followed by a batch norm."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
     bias = norm.bias - norm.running_mean * scale
     return (weight * scale[:, None, None]).permute(2, 1, 0).contiguous(), bias.contiguous()
+
+
+def outputs_per_block(channels: int, receptive_field: int) -> int:
+    """Outputs to compute at a time in a network of some width."""
+    return max(ACTIVATION_BYTES // (4 * channels), RECEPTIVE_FIELDS * receptive_field)
 
 
 class FoldedTemporalConvolution:
@@ -42,21 +47,19 @@ class FoldedTemporalConvolution:
     @torch.no_grad()
     def __init__(self, network: TemporalConvolution) -> None:
         config = self.config = network.config
-        self.expand, self.expand_bias = _fold(network.expand.weight, network.expand_norm)
+        self.expand, self.expand_bias = fold(network.expand.weight, network.expand_norm)
         # The first layer's taps lie next to each other: one product over overlapping rows.
         self.expand = self.expand.flatten(0, 1)
         self.blocks = []
         for block in network.blocks:
             assert isinstance(block, ResidualBlock)
-            temporal, temporal_bias = _fold(block.temporal.weight, block.temporal_norm)
-            pointwise, pointwise_bias = _fold(block.pointwise.weight, block.pointwise_norm)
+            temporal, temporal_bias = fold(block.temporal.weight, block.temporal_norm)
+            pointwise, pointwise_bias = fold(block.pointwise.weight, block.pointwise_norm)
             self.blocks.append((temporal, temporal_bias, pointwise[0], pointwise_bias, block.dilation))
         self.shrink = network.shrink.weight[..., 0].T.contiguous()
         assert network.shrink.bias is not None
         self.shrink_bias = network.shrink.bias.detach()
-        self.outputs_per_block = max(
-            ACTIVATION_BYTES // (4 * config.channels), RECEPTIVE_FIELDS * config.receptive_field
-        )
+        self.outputs_per_block = outputs_per_block(config.channels, config.receptive_field)
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Lifted:

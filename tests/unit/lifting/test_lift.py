@@ -1,6 +1,7 @@
 """Lifting as a whole, with a small untrained network: what must hold whatever the weights are."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from lift3d.joint_names import custom_skeleton
 from lift3d.lifting import describe, lift
 from lift3d.lifting import lift as lift_function
 from lift3d.models import CheckpointInfo, save_checkpoint
+from lift3d.models.mirror_convolution.configuration import MirrorConvolutionConfig
+from lift3d.models.mirror_convolution.modeling import MirrorConvolution
 from lift3d.models.temporal_convolution.configuration import TemporalConvolutionConfig
 from lift3d.models.temporal_convolution.modeling import TemporalConvolution
 from lift3d.poses import Keypoints2D
@@ -240,3 +243,24 @@ def test_public_name_is_this_function() -> None:
     import lift3d
 
     assert lift3d.lift is lift_function
+
+
+def test_a_network_that_treats_the_sides_alike_needs_no_mirrored_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(2)
+    config: dict[str, Any] = {
+        "joints_in": 24, "features_in": 3, "skeleton": "lifter23", "filter_widths": [3, 3], "channels": 8, "sigma": True,
+    }  # fmt: skip
+    network = MirrorConvolution(MirrorConvolutionConfig(**config)).eval()
+    torch.nn.init.normal_(network.shrink.weight, std=0.1)
+    info = CheckpointInfo("mirror_convolution", config, "lifter23", "h36m17", "person", 30.0, 1.7)
+    save_checkpoint(network, info, tmp_path / "mirror.safetensors")
+    keypoints = walker(people=2)
+    once = lift(keypoints, tmp_path / "mirror.safetensors")
+    monkeypatch.setattr(MirrorConvolution, "mirror_equivariant", False)
+    twice = lift(keypoints, tmp_path / "mirror.safetensors")
+    assert once.covariance is not None
+    assert twice.covariance is not None
+    np.testing.assert_allclose(once.xyz, twice.xyz, atol=1e-4)
+    np.testing.assert_allclose(once.covariance, twice.covariance, atol=1e-4)

@@ -18,6 +18,10 @@ SMALL = {
         {"filter_widths": [3, 3], "channels": 12},
         {"filter_widths": [3, 3], "channels": 8, "causal": True},
     ],
+    "mirror_convolution": [
+        {"filter_widths": [3, 3], "channels": 6},
+        {"filter_widths": [3, 3], "channels": 4, "causal": True},
+    ],
     "graph_convolution": [{"filter_widths": [3, 3], "channels": 4}],
     "graph_transformer": [{"layers": 2, "channels": 8, "heads": 2, "representation": 8, "frames": 9}],
     "recurrent": [{"channels": 8, "frames": 8, "both_ways": True}, {"channels": 8, "frames": 9, "cell": "gru"}],

@@ -16,6 +16,8 @@ from lift3d.models.network import Lifter
 
 TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "temporal_convolution": ("temporal_convolution", {"channels": 16, "filter_widths": (3, 3)}),
+    "mirror_convolution": ("mirror_convolution", {"channels": 12, "filter_widths": (3, 3)}),
+    "mirror_convolution_causal": ("mirror_convolution", {"channels": 12, "filter_widths": (3, 3), "causal": True}),
     "graph_convolution": ("graph_convolution", {"channels": 8, "filter_widths": (3, 3)}),
     "graph_convolution_causal": ("graph_convolution", {"channels": 8, "filter_widths": (3, 5), "causal": True}),
     "graph_transformer": (

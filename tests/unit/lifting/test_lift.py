@@ -250,7 +250,8 @@ def test_a_network_that_treats_the_sides_alike_needs_no_mirrored_pass(
 ) -> None:
     torch.manual_seed(2)
     config: dict[str, Any] = {
-        "joints_in": 24, "features_in": 3, "skeleton": "lifter23", "filter_widths": [3, 3], "channels": 8, "sigma": True,
+        "joints_in": 24, "features_in": 3, "skeleton": "lifter23", "filter_widths": [3, 3], "channels": 8,
+        "sigma": True,
     }  # fmt: skip
     network = MirrorConvolution(MirrorConvolutionConfig(**config)).eval()
     torch.nn.init.normal_(network.shrink.weight, std=0.1)

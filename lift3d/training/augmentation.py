@@ -10,14 +10,16 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lift3d.datasets.windows import RawWindows
 from lift3d.skeletons import Skeleton, conversion
+from lift3d.training import augmentation_kernels as kernels
 from lift3d.training.bodies import rotation_about
 from lift3d.training.configuration import Augmentation
-from lift3d.training.reprojection import project
+from lift3d.training.layout_mix import sparse_rows
 from lift3d.training.window_draws import WindowDraws
 
 # A window in which a changed body would come nearer to the camera than this stays as it was, metres.
@@ -44,43 +46,38 @@ def change_speed(windows: RawWindows, frames: int, augmentation: Augmentation, d
         )
     speed = (slow + (fast - slow) * draws.uniform()).exp()
     time = middle + speed[:, None] * (torch.arange(frames) - (frames - 1) / 2)
-    before = time.floor().clamp(0, windows.xy.shape[1] - 1)
-    share = (time - before)[..., None]
-    rows = torch.arange(len(time))[:, None]
-    low = before.long()
-    high = (low + (share[..., 0] > 0)).clamp_max(windows.xy.shape[1] - 1)
-
-    def between(values: Tensor, share: Tensor) -> Tensor:
-        return torch.lerp(values[rows, low], values[rows, high], share)
-
-    both = torch.minimum(windows.confidence[rows, low], windows.confidence[rows, high]) > 0
-    confidence = torch.where(both, between(windows.confidence, share), 0.0)
-    xy = torch.where(both[..., None], between(windows.xy, share[..., None]), 0.0)
-    return replace(windows, xy=xy, confidence=confidence, xyz=between(windows.xyz, share[..., None]))
+    played = _like(windows, frames)
+    kernels.play(time.numpy(), *_arrays(windows), *played)
+    return _with(windows, played)
 
 
 def change_bodies(
     windows: RawWindows, skeleton_2d: Skeleton, skeleton_3d: Skeleton, augmentation: Augmentation, draws: WindowDraws
 ) -> RawWindows:
     """Bodies of other size and proportions, turned about the vertical, nearer or farther, and the camera rolled."""
+    if not _changes_bodies(augmentation):
+        return windows
     xyz = windows.xyz
     if augmentation.bone_lengths > 0 or augmentation.scale != (1.0, 1.0):
         size = _log_uniform(augmentation.scale, draws)[:, None]
         factors = (augmentation.bone_lengths * draws.normal(len(skeleton_3d))).exp()[:, _sides_alike(skeleton_3d)]
         xyz = resize_bones(xyz, skeleton_3d, size * factors)
+    # The rest moves each window's body as a whole: X -> rotation X + shift.
+    root = _root(xyz)
+    rotation, shift = torch.eye(3).repeat(draws.windows, 1, 1), torch.zeros(draws.windows, 3)
     if augmentation.turn_vertical_degrees > 0:
-        angle = _angle(augmentation.turn_vertical_degrees, draws)
-        rotation = rotation_about(windows.up, angle)
-        centre = _root(xyz)
-        xyz = (xyz - centre) @ rotation[:, None].mT + centre
+        rotation = rotation_about(windows.up, _angle(augmentation.turn_vertical_degrees, draws))
+        shift = root - (rotation @ root[..., None])[..., 0]
     if augmentation.distance != (1.0, 1.0):
-        xyz = xyz + (_log_uniform(augmentation.distance, draws)[:, None, None, None] - 1) * _root(xyz)
+        shift = shift + (_log_uniform(augmentation.distance, draws)[:, None] - 1) * root
     if augmentation.turn_degrees > 0:
         axis = torch.tensor([0.0, 0.0, 1.0]).expand(draws.windows, 3)
-        rotation = rotation_about(axis, _angle(augmentation.turn_degrees, draws))
-        xyz = xyz @ rotation[:, None].mT
-        windows = replace(windows, up=(rotation @ windows.up[..., None])[..., 0])
-    return windows if xyz is windows.xyz else move_bodies(windows, xyz, skeleton_2d, skeleton_3d)
+        roll = rotation_about(axis, _angle(augmentation.turn_degrees, draws))
+        rotation, shift = roll @ rotation, (roll @ shift[..., None])[..., 0]
+        windows = replace(windows, up=(roll @ windows.up[..., None])[..., 0])
+    moved = torch.empty(xyz.shape)
+    kernels.move_rigidly(xyz.numpy(), rotation.numpy(), shift.numpy(), moved.numpy())
+    return move_bodies(windows, moved, skeleton_2d, skeleton_3d)
 
 
 def move_bodies(windows: RawWindows, xyz: Tensor, skeleton_2d: Skeleton, skeleton_3d: Skeleton) -> RawWindows:
@@ -89,15 +86,15 @@ def move_bodies(windows: RawWindows, xyz: Tensor, skeleton_2d: Skeleton, skeleto
     Keypoints move by the difference of the projections, (x + project(X') - project(X)), and are missing where the
     joints that move them are. A window whose body would come nearer than ``NEAREST_BODY`` stays as it was.
     """
-    behind = (xyz[..., 2] < NEAREST_BODY).flatten(1).any(1)[:, None, None, None]
-    xyz = torch.where(behind, windows.xyz, xyz)
-    moved = project(xyz, windows.camera) - project(windows.xyz, windows.camera)
-    mix = _moved_by(skeleton_2d, skeleton_3d)
-    missing = moved.isnan().any(-1)
-    lost = missing.to(mix.dtype) @ (mix != 0).to(mix.dtype).T > 0
-    shift = mix @ torch.where(missing[..., None], 0.0, moved)
-    confidence = torch.where(lost & ~behind[..., 0], 0.0, windows.confidence)
-    xy = torch.where(confidence[..., None] > 0, windows.xy + shift, 0.0)
+    behind = (xyz[..., 2] < NEAREST_BODY).flatten(1).any(1)
+    if behind.any():
+        xyz = torch.where(behind[:, None, None, None], windows.xyz, xyz)
+    camera = windows.camera
+    reach = camera.image_size.amax(-1) / camera.focal.amin(-1)
+    lens = (part.numpy() for part in (camera.focal, camera.distortion, reach))
+    xy, confidence = (x.clone(memory_format=torch.contiguous_format) for x in (windows.xy, windows.confidence))
+    poses, rows = (windows.xyz.numpy(), xyz.numpy()), _moved_by(skeleton_2d, skeleton_3d)
+    kernels.shift_keypoints((~behind).numpy(), *poses, *lens, *rows, xy.numpy(), confidence.numpy())
     return replace(windows, xy=xy, confidence=confidence, xyz=xyz)
 
 
@@ -109,12 +106,9 @@ def resize_bones(xyz: Tensor, skeleton: Skeleton, factors: Tensor) -> Tensor:
         skeleton: the layout; its first joint is the root.
         factors: (batch, joints) factor of the bone that ends in each joint; the root's is not used.
     """
-    above, parents = _ancestors(skeleton)
-    bones = xyz - xyz[:, :, parents] * above.sum(1).gt(1)[:, None]
-    bones = torch.cat([xyz[:, :, :1], bones[:, :, 1:] * factors[:, None, 1:, None]], dim=2)
-    missing = xyz.isnan().any(-1)
-    cut = missing.to(xyz.dtype) @ above.T > 0
-    return torch.where(cut[..., None], torch.nan, above @ torch.where(bones.isnan(), 0.0, bones))
+    resized = torch.empty(xyz.shape)
+    kernels.resize(xyz.numpy(), *_outwards(skeleton), factors.numpy(), resized.numpy())
+    return resized
 
 
 def mirror(windows: RawWindows, chosen: Tensor, skeleton_2d: Skeleton, skeleton_3d: Skeleton) -> RawWindows:
@@ -122,22 +116,26 @@ def mirror(windows: RawWindows, chosen: Tensor, skeleton_2d: Skeleton, skeleton_
 
     The mirrored camera is exact: its centre, its tangential distortion p2 and the vertical are mirrored too.
     """
-    rows = chosen.nonzero()[:, 0]
-    camera, width = windows.camera, windows.camera.image_size[rows, 0]
+    camera, width = windows.camera, windows.camera.image_size[:, 0]
     turned = torch.tensor([-1.0, 1.0, 1.0])
-    confidence = windows.confidence[rows][:, :, list(skeleton_2d.mirror_order)]
-    xy = windows.xy[rows][:, :, list(skeleton_2d.mirror_order)]
-    xy[..., 0] = torch.where(confidence > 0, width[:, None, None] - xy[..., 0], 0.0)
+    mirrored = _like(windows, windows.xy.shape[1])
+    orders = (np.array(skeleton.mirror_order) for skeleton in (skeleton_2d, skeleton_3d))
+    kernels.mirror(chosen.numpy(), width.numpy(), *orders, *_arrays(windows), *mirrored)
     centre, distortion = camera.centre.clone(), camera.distortion.clone()
-    centre[rows, 0] = width - centre[rows, 0]
-    distortion[rows, 3] *= -1
+    centre[:, 0] = torch.where(chosen, width - centre[:, 0], centre[:, 0])
+    distortion[:, 3] = torch.where(chosen, -distortion[:, 3], distortion[:, 3])
     return replace(
-        windows,
-        xy=windows.xy.index_copy(0, rows, xy),
-        confidence=windows.confidence.index_copy(0, rows, confidence),
-        xyz=windows.xyz.index_copy(0, rows, windows.xyz[rows][:, :, list(skeleton_3d.mirror_order)] * turned),
+        _with(windows, mirrored),
         up=torch.where(chosen[:, None], windows.up * turned, windows.up),
         camera=replace(camera, centre=centre, distortion=distortion),
+    )
+
+
+def _changes_bodies(augmentation: Augmentation) -> bool:
+    """Whether bodies or cameras are changed at all."""
+    still = (augmentation.distance, augmentation.scale) == ((1.0, 1.0), (1.0, 1.0))
+    return (
+        not still or max(augmentation.turn_vertical_degrees, augmentation.turn_degrees, augmentation.bone_lengths) > 0
     )
 
 
@@ -153,36 +151,54 @@ def _angle(degrees: float, draws: WindowDraws) -> Tensor:
 
 
 def _root(xyz: Tensor) -> Tensor:
-    """(batch, 1, 1, 3) the root in the frame nearest to the middle of the window that has it, 0 if none has."""
+    """(batch, 3) the root in the frame nearest to the middle of the window that has it, 0 if none has."""
     root = xyz[:, :, 0]
     frames = root.shape[1]
     away = (torch.arange(frames) - frames // 2).abs().expand(root.shape[:2])
     nearest = torch.where(root.isnan().any(-1), frames, away).argmin(1)
-    return root[torch.arange(len(root)), nearest].nan_to_num()[:, None, None]
+    return root[torch.arange(len(root)), nearest].nan_to_num()
+
+
+def _arrays(windows: RawWindows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Keypoints, confidence and poses for kernels."""
+    return windows.xy.numpy(), windows.confidence.numpy(), windows.xyz.numpy()
+
+
+def _like(windows: RawWindows, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Room for keypoints, confidence and poses of other windows, of so many frames."""
+    shapes = ((len(x), frames, *x.shape[2:]) for x in _arrays(windows))
+    xy, confidence, xyz = (np.empty(shape, np.float32) for shape in shapes)
+    return xy, confidence, xyz
+
+
+def _with(windows: RawWindows, arrays: tuple[np.ndarray, np.ndarray, np.ndarray]) -> RawWindows:
+    """The windows with other keypoints, confidence and poses."""
+    xy, confidence, xyz = map(torch.from_numpy, arrays)
+    return replace(windows, xy=xy, confidence=confidence, xyz=xyz)
 
 
 @lru_cache
-def _moved_by(skeleton_2d: Skeleton, skeleton_3d: Skeleton) -> Tensor:
-    """(2D joints, 3D joints): how much of each 3D joint's displacement each keypoint takes; rows sum to 1."""
-    weights = torch.from_numpy(conversion(skeleton_3d, skeleton_2d).weights).float()
+def _moved_by(skeleton_2d: Skeleton, skeleton_3d: Skeleton) -> tuple[np.ndarray, np.ndarray]:
+    """The 3D joints whose displacements move each keypoint, and how much of each it takes; both (2D joints, n)."""
+    weights = conversion(skeleton_3d, skeleton_2d).weights.astype(np.float32)
     for joint in range(len(skeleton_2d)):
         source = joint
         while source >= 0 and not weights[source].any():
             source = skeleton_2d.parents[source]
-        weights[joint] = weights[source] if source >= 0 else torch.eye(len(skeleton_3d))[0]
-    return weights
+        weights[joint] = weights[source] if source >= 0 else np.eye(len(skeleton_3d))[0]
+    return sparse_rows(weights)
 
 
 @lru_cache
-def _ancestors(skeleton: Skeleton) -> tuple[Tensor, list[int]]:
-    """(joints, joints) 1 where the second is the first or one of its ancestors, and each joint's parent (0 if none)."""
-    above = torch.eye(len(skeleton))
-    for joint in range(len(skeleton)):
-        parent = skeleton.parents[joint]
-        while parent >= 0:
-            above[joint, parent] = 1
-            parent = skeleton.parents[parent]
-    return above, [max(parent, 0) for parent in skeleton.parents]
+def _outwards(skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:
+    """The joints of a layout, each behind its parent, and their parents."""
+    parents = np.array(skeleton.parents)
+    order: list[int] = []
+    while len(order) < len(parents):
+        order += [
+            joint for joint, parent in enumerate(parents) if joint not in order and (parent < 0 or parent in order)
+        ]
+    return np.array(order), parents
 
 
 @lru_cache

@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lift3d.datasets.windows import RawWindows
 from lift3d.skeletons import Skeleton
+from lift3d.training import keypoint_kernels as kernels
 from lift3d.training.configuration import Augmentation
 from lift3d.training.detector_noise import (
     ADMITTED,
@@ -25,7 +27,7 @@ from lift3d.training.detector_noise import (
     DetectorNoise,
     relative_jitter,
 )
-from lift3d.training.draws import knots
+from lift3d.training.draws import normal_table
 from lift3d.training.window_draws import WindowDraws
 
 # Longest stretches, as a share of the window: of a joint that is missing, and of sides that change places.
@@ -44,8 +46,7 @@ def damage_keypoints(
 ) -> RawWindows:
     """The windows' keypoints with everything that the configuration asks for; poses stay as they are."""
     if augmentation.noise_pixels > 0:
-        pixels = augmentation.noise_pixels * _thousandths(windows)
-        windows = _moved(windows, pixels * draws.normal(*windows.xy.shape[1:]))
+        windows = _with_noise(windows, augmentation.noise_pixels * _thousandths(windows), draws)
     if augmentation.detector is not None:
         windows = add_detector_errors(windows, skeleton, augmentation.detector, fps, draws)
     if augmentation.swap_sides > 0:
@@ -55,7 +56,8 @@ def damage_keypoints(
     if augmentation.drop_joints > 0:
         frames, joints = windows.xy.shape[1:3]
         gone = draws.chance(augmentation.drop_joints, 1, joints) & draws.stretch(frames, joints, longest=LONGEST_GAP)
-        windows = _without(windows, gone)
+        windows = _copied(windows)
+        kernels.hide(gone.numpy(), *_keypoints(windows))
     return windows
 
 
@@ -63,84 +65,69 @@ def add_detector_errors(
     windows: RawWindows, skeleton: Skeleton, noise: DetectorNoise, fps: float, draws: WindowDraws
 ) -> RawWindows:
     """Keypoints with the errors of a detector beside those that they have; see ``DetectorNoise``."""
+    windows = _copied(windows)
+    keypoints, metre = _keypoints(windows), _pixels_a_metre(windows).numpy()
     frames, joints = windows.xy.shape[1:3]
-    level = (noise.spread * draws.normal(1, 1, 1)).exp() * relative_jitter(skeleton)[:, None]
-    slow = knots(frames, DRIFT_SECONDS * fps, draws.uniform())
-    drift = (draws.normal(2 * joints, slow.shape[1]) @ slow).unflatten(1, (joints, 2)).permute(0, 3, 1, 2)
-    error = level * (noise.jitter * draws.normal(frames, joints, 2) + noise.drift * drift)
-    gross = _runs(frames, joints, noise.outliers_per_second / fps, OUTLIER_SECONDS * fps, draws)
-    error = error + GROSS * gross[..., None] * draws.normal(frames, joints, 2)
-    windows = _moved(windows, _pixels_a_metre(windows)[:, :, None, None] * error)
-    # Detectors know of some of their gross errors.
-    admitted = gross & draws.chance(ADMITTED, frames, joints)
-    doubt = torch.where(admitted, 0.4 * draws.uniform(frames, joints), 1.0)
-    windows = replace(windows, confidence=windows.confidence * doubt)
+    level = (noise.spread * draws.normal(1)).exp() * relative_jitter(skeleton)
+    spacing = DRIFT_SECONDS * fps
+    places, phase = draws.places(kernels.noise_numbers(frames, joints, spacing)), draws.uniform().numpy()
+    sizes = (noise.jitter * level).numpy(), (noise.drift * level).numpy()
+    kernels.add_noise(normal_table().numpy(), places, *sizes, spacing, phase, metre, *keypoints)
+    gross = draws.runs(frames, joints, noise.outliers_per_second / fps, OUTLIER_SECONDS * fps)
+    kernels.add_gross_errors(gross.numpy(), draws.seeds(), GROSS, ADMITTED, metre, *keypoints)
     for part in (_LEGS, _ARMS):
-        swapped = _runs(frames, 1, noise.swaps_per_second / fps, SWAP_SECONDS * fps, draws)
-        windows = _exchanged(windows, swapped & _members(skeleton, part), skeleton)
-    lost = _runs(frames, 1, noise.losses_per_second / fps, LOST_SECONDS * fps, draws)
-    return _without(windows, _runs(frames, joints, noise.gaps_per_second / fps, GAP_SECONDS * fps, draws) | lost)
+        swapped = draws.runs(frames, 1, noise.swaps_per_second / fps, SWAP_SECONDS * fps)
+        kernels.exchange(swapped[..., 0].numpy(), _pairs(skeleton, part), *keypoints)
+    lost = draws.runs(frames, 1, noise.losses_per_second / fps, LOST_SECONDS * fps)
+    gaps = draws.runs(frames, joints, noise.gaps_per_second / fps, GAP_SECONDS * fps)
+    kernels.hide((gaps | lost).numpy(), *keypoints)
+    return windows
 
 
 def swap_sides(windows: RawWindows, skeleton: Skeleton, probability: float, draws: WindowDraws) -> RawWindows:
     """In some windows left and right of the arms, of the legs or of both change places for a stretch."""
+    windows = _copied(windows)
     while_ = draws.chance(probability, 1) & draws.stretch(windows.xy.shape[1], longest=LONGEST_SWAP)
-    kind = draws.uniform(1, 1) * 3
-    arms, legs = _members(skeleton, _ARMS), _members(skeleton, _LEGS)
-    members = ((kind < 2) & arms) | ((kind >= 1) & legs)
-    return _exchanged(windows, while_[..., None] & members, skeleton)
+    kind = draws.uniform(1) * 3
+    for part, chosen in ((_ARMS, kind < 2), (_LEGS, kind >= 1)):
+        kernels.exchange((while_ & chosen).numpy(), _pairs(skeleton, part), *_keypoints(windows))
+    return windows
 
 
 def hide_behind_obstacle(windows: RawWindows, probability: float, draws: WindowDraws) -> RawWindows:
     """In some windows a rectangle of the image hides the keypoints in it for a stretch."""
-    seen = (windows.confidence > 0)[..., None]
-    low = torch.where(seen, windows.xy, torch.inf).amin((1, 2)).clamp_max(1e6)
-    high = torch.where(seen, windows.xy, -torch.inf).amax((1, 2)).clamp_min(-1e6)
-    centre = low + (high - low) * draws.uniform(2)
-    half = (high - low) * draws.uniform(2, low=OBSTACLE[0], high=OBSTACLE[1])
-    inside = ((windows.xy - centre[:, None, None]).abs() <= half[:, None, None]).all(-1)
+    windows = _copied(windows)
+    place, half = draws.uniform(2), draws.uniform(2, low=OBSTACLE[0], high=OBSTACLE[1])
     while_ = draws.chance(probability, 1) & draws.stretch(windows.xy.shape[1], longest=1.0)
-    return _without(windows, inside & while_[..., None])
+    kernels.hide_rectangle(while_.numpy(), place.numpy(), half.numpy(), *_keypoints(windows))
+    return windows
 
 
-def _moved(windows: RawWindows, error: Tensor) -> RawWindows:
-    """Keypoints moved by an error in pixels, where there are any."""
-    return replace(windows, xy=torch.where(windows.confidence[..., None] > 0, windows.xy + error, 0.0))
+def _with_noise(windows: RawWindows, deviation: Tensor, draws: WindowDraws) -> RawWindows:
+    """Keypoints with white noise of a standard deviation (batch,) in pixels."""
+    windows = _copied(windows)
+    frames, joints = windows.xy.shape[1:3]
+    metre = deviation[:, None].repeat(1, frames).numpy()
+    one = np.ones((draws.windows, joints), np.float32)
+    places, phase = draws.places(kernels.noise_numbers(frames, joints, frames)), np.zeros(draws.windows, np.float32)
+    kernels.add_noise(normal_table().numpy(), places, one, 0 * one, frames, phase, metre, *_keypoints(windows))
+    return windows
 
 
-def _without(windows: RawWindows, gone: Tensor) -> RawWindows:
-    """Keypoints missing where ``gone`` (batch, T, joints) is True."""
-    return replace(
-        windows,
-        xy=torch.where(gone[..., None], 0.0, windows.xy),
-        confidence=torch.where(gone, 0.0, windows.confidence),
-    )
+def _copied(windows: RawWindows) -> RawWindows:
+    """The windows with keypoints of their own, for kernels to change."""
+    xy, confidence = (x.clone(memory_format=torch.contiguous_format) for x in (windows.xy, windows.confidence))
+    return replace(windows, xy=xy, confidence=confidence)
 
 
-def _exchanged(windows: RawWindows, members: Tensor, skeleton: Skeleton) -> RawWindows:
-    """Keypoints with those of the other side in place of those in ``members`` (batch, T, joints)."""
-    order = list(skeleton.mirror_order)
-    return replace(
-        windows,
-        xy=torch.where(members[..., None], windows.xy[:, :, order], windows.xy),
-        confidence=torch.where(members, windows.confidence[:, :, order], windows.confidence),
-    )
-
-
-def _runs(frames: int, joints: int, start: float, longest: float, draws: WindowDraws) -> Tensor:
-    """(windows, frames, joints) bool: runs that start with a probability a frame, of up to ``longest`` frames.
-
-    Runs may begin before the window does. Those of a window have one length.
-    """
-    before = max(1, round(longest))
-    time = torch.arange(frames + before)[:, None]
-    last_start = torch.where(draws.chance(start, frames + before, joints), time, -before).cummax(1).values
-    return (time - last_start <= (draws.uniform(1, 1) * before).long())[:, before:]
+def _keypoints(windows: RawWindows) -> tuple[np.ndarray, np.ndarray]:
+    """Keypoints and their confidence for kernels."""
+    return windows.xy.numpy(), windows.confidence.numpy()
 
 
 def _thousandths(windows: RawWindows) -> Tensor:
-    """(batch, 1, 1, 1) pixels that a thousandth of the image's longer side is."""
-    return windows.camera.image_size.amax(-1)[:, None, None, None] / 1000
+    """(batch,) pixels that a thousandth of the image's longer side is."""
+    return windows.camera.image_size.amax(-1) / 1000
 
 
 def _pixels_a_metre(windows: RawWindows) -> Tensor:
@@ -155,6 +142,7 @@ def _pixels_a_metre(windows: RawWindows) -> Tensor:
 
 
 @lru_cache
-def _members(skeleton: Skeleton, parts: tuple[str, ...]) -> Tensor:
-    """(joints,) bool: the joints of either side whose name is one of ``parts``."""
-    return torch.tensor([joint.split("_", 1)[-1] in parts for joint in skeleton.joints])
+def _pairs(skeleton: Skeleton, parts: tuple[str, ...]) -> np.ndarray:
+    """(n, 2) the left and right joints whose name is one of ``parts``."""
+    pairs = [pair for pair in skeleton.pairs if skeleton.joints[pair[0]].split("_", 1)[-1] in parts]
+    return np.array(pairs, np.int64).reshape(-1, 2)

@@ -11,11 +11,12 @@ from torch import Tensor
 
 from lift3d.datasets.windows import RawWindows
 from lift3d.errors import ConfigurationError
-from lift3d.geometry.lenses import undistort
 from lift3d.lifting.normalization import REFERENCE_HEIGHT
-from lift3d.skeletons import H36M17, LIFTER23, Conversion, Skeleton, conversion
+from lift3d.skeletons import H36M17, LIFTER23, Skeleton, conversion
+from lift3d.training import encoding_kernels as kernels
 from lift3d.training.batches import Batch
 from lift3d.training.body_rig import PROPORTIONS
+from lift3d.training.layout_mix import LayoutMix
 from lift3d.training.window_encoding import encode_windows
 
 # From the ankle to the top of the head, as a share of stature; the rest lies below the ankle.
@@ -63,7 +64,7 @@ class SetEncoding(ABC):
     def __init__(self, skeleton_2d: Skeleton, skeleton_3d: Skeleton, cut: Cut) -> None:
         self.cut = cut
         self.skeleton_in, self.skeleton_out = skeleton_2d, skeleton_3d
-        self._to_out = _Mix(_without_guesses(conversion(skeleton_2d, skeleton_3d)))
+        self._to_out = LayoutMix(conversion(skeleton_2d, skeleton_3d), guesses=False)
 
     @abstractmethod
     def encode(self, windows: RawWindows, clean: RawWindows, focal: Tensor | None = None) -> Batch:
@@ -79,8 +80,8 @@ class SetEncoding(ABC):
     def _keypoints(self, clean: RawWindows) -> Tensor:
         """(batch, outputs, joints out, 3) pixels and confidence of the output's joints."""
         poses = self.cut.poses
-        xy, confidence = self._to_out.apply(clean.xy[:, poses], clean.confidence[:, poses])
-        return torch.cat([xy, confidence[..., None]], dim=-1)
+        xy, confidence = self._to_out.keypoints(clean.xy[:, poses], clean.confidence[:, poses])
+        return torch.cat([xy, confidence[:, :, None]], dim=2).permute(0, 3, 1, 2).contiguous()
 
 
 class ImageEncoding(SetEncoding):
@@ -113,34 +114,23 @@ class PersonEncoding(SetEncoding):
     def __init__(self, skeleton_2d: Skeleton, skeleton_3d: Skeleton, cut: Cut) -> None:
         super().__init__(skeleton_2d, H36M17, cut)
         self.skeleton_in = LIFTER23
-        self._to_in = _Mix(_without_guesses(conversion(skeleton_2d, LIFTER23)))
+        self._to_in = LayoutMix(conversion(skeleton_2d, LIFTER23), guesses=False)
         change = conversion(skeleton_3d, H36M17)
         if not change.weights[0].any():
             raise ConfigurationError(f"data.normalization: 'person' needs the pelvis, which {skeleton_3d.name!r} lacks")
-        self._to_target = _Mix(change)
+        self._to_target = LayoutMix(change, guesses=True)
 
     def encode(self, windows: RawWindows, clean: RawWindows, focal: Tensor | None = None) -> Batch:
-        xy, confidence = self._to_in.apply(windows.xy, windows.confidence)
+        plane, confidence = self._to_in.keypoints(windows.xy, windows.confidence)
         camera = windows.camera
-        # Missing keypoints stand at the image's centre, where every lens is well-behaved.
-        centre = camera.centre[:, None, None]
-        seen = confidence > 0
-        plane = (torch.where(seen[..., None], xy, centre) - centre) / camera.focal[:, None, None]
-        x, y = undistort(plane[..., 0], plane[..., 1], list(camera.distortion.T[..., None, None]))
-        seen = seen & x.isfinite()
-        plane = torch.where(seen[..., None], torch.stack([x, y], dim=-1), 0.0)
+        lens = (part.numpy() for part in (camera.focal, camera.centre, camera.distortion))
+        kernels.undistort_keypoints(*lens, plane.numpy(), confidence.numpy())
         known = torch.ones(len(plane), dtype=torch.bool)
         if focal is not None:
             known = focal == 1
-            plane = plane / focal[:, None, None, None]
-        inputs, rotation = encode_windows(
-            plane.permute(0, 2, 3, 1).contiguous(),
-            torch.where(seen, confidence, 0.0).transpose(1, 2).contiguous(),
-            known,
-            self.cut.given,
-            self.cut.poses,
-        )
-        joints = self._to_target.apply(clean.xyz)[0]
+            plane /= focal[:, None, None, None]
+        inputs, rotation = encode_windows(plane, confidence, known, self.cut.given, self.cut.poses)
+        joints = self._to_target.points(clean.xyz)
         joints = joints * (REFERENCE_HEIGHT / stature(joints))[:, None, None, None]
         joints = joints[:, self.cut.poses]
         root = joints[:, :, :1]
@@ -158,22 +148,9 @@ def fill_gaps(xy: Tensor, confidence: Tensor) -> Tensor:
         xy: (batch, T, joints, 2); anything where missing.
         confidence: (batch, T, joints), 0 where missing.
     """
-    seen = confidence > 0
-    if seen.all():
-        return xy
-    frames = xy.shape[1]
-    time = torch.arange(frames)[:, None]
-    before = torch.where(seen, time, -1).cummax(1).values
-    after = torch.where(seen, time, frames).flip(1).cummin(1).values.flip(1)
-    low = torch.where(before >= 0, before, after).clamp_max(frames - 1)
-    high = torch.where(after < frames, after, before).clamp_min(0)
-    share = (time - low) / (high - low).clamp_min(1)
-    first, second = (xy.gather(1, ends[..., None].expand(*ends.shape, 2)) for ends in (low, high))
-    filled = torch.lerp(first, second, share.clamp(0, 1)[..., None])
-    count = seen.sum((1, 2)).clamp_min(1)[:, None]
-    mean = (xy * seen[..., None]).sum((1, 2)) / count
-    filled = torch.where(seen.any(1)[:, None, :, None], filled, mean[:, None, None])
-    return torch.where(seen[..., None], xy, filled)
+    filled = np.empty(xy.shape, np.float32)
+    kernels.fill_gaps(xy.numpy(), confidence.numpy(), filled)
+    return torch.from_numpy(filled)
 
 
 # Segments of the layout H36M17 that add up to 95.5 % of stature, how much of each counts, and its share of a body.
@@ -197,7 +174,8 @@ def stature(joints: Tensor) -> Tensor:
     """
     starts = [H36M17.index(start) for start, *_ in _SEGMENTS]
     ends = [H36M17.index(end) for _, end, *_ in _SEGMENTS]
-    lengths = (joints[:, :, ends] - joints[:, :, starts]).norm(dim=-1).nanmean(1)
+    lengths = torch.empty(len(joints), len(_SEGMENTS))
+    kernels.segment_lengths(joints.numpy(), np.array(starts), np.array(ends), lengths.numpy())
     counted = torch.tensor([segment[2] for segment in _SEGMENTS])
     shares = torch.tensor([segment[3] for segment in _SEGMENTS]) * counted
     shares = shares * (ANKLE_TO_TOP / shares.sum())
@@ -205,58 +183,6 @@ def stature(joints: Tensor) -> Tensor:
     total = torch.where(known, lengths * counted, 0.0).sum(-1)
     height = (total / torch.where(known, shares, 0.0).sum(-1).clamp_min(1e-6)).clamp_min(0.1)
     return torch.where(known.any(-1), height, REFERENCE_HEIGHT)
-
-
-class _Mix:
-    """A conversion of layouts for tensors: every joint a sum of at most a few."""
-
-    def __init__(self, change: Conversion) -> None:
-        used = change.weights != 0
-        most = max(1, int(used.sum(axis=1).max()))
-        # The joints used come first in each row; weight 0 fills up.
-        self._index = torch.from_numpy(np.argsort(~used, axis=1, kind="stable")[:, :most])
-        weights = np.take_along_axis(change.weights, self._index.numpy(), axis=1)
-        self._weights = torch.from_numpy(weights).float()
-        self._there = torch.from_numpy(used.any(axis=1))
-        # Joints that are copied, or missing as a whole, need no sums.
-        self._copies = most == 1 and bool(((self._weights == 1) | ~self._there[:, None]).all())
-
-    def apply(self, points: Tensor, confidence: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Points (..., joints, d) and their confidence in the other layout; NaN and 0 where a joint needed is missing.
-
-        The confidence is the least of the joints that take part. Without one, points that are NaN are missing.
-        """
-        if self._copies:
-            return self._copy(points, confidence)
-        index, weights = self._index, self._weights
-        used = weights != 0
-        # NaN of a joint that does not take part must not spread.
-        parts = torch.where(used[..., None], points[..., index, :], 0.0)
-        mixed = torch.where(self._there[:, None], (parts * weights[..., None]).sum(-2), torch.nan)
-        if confidence is None:
-            return mixed, mixed.isfinite().all(-1).to(points.dtype)
-        least = torch.where(used, confidence[..., index], torch.inf).amin(-1)
-        least = torch.where(self._there, least, 0.0)
-        return torch.where(least[..., None] > 0, mixed, 0.0), least
-
-    def _copy(self, points: Tensor, confidence: Tensor | None) -> tuple[Tensor, Tensor]:
-        """``apply`` where every joint is one of the other layout's."""
-        source, there = self._index[:, 0], self._there
-        copied = points.index_select(-2, source)
-        if confidence is None:
-            if not there.all():
-                copied = torch.where(there[:, None], copied, torch.nan)
-            return copied, copied.isfinite().all(-1).to(points.dtype)
-        # What is missing is 0 in both already.
-        return copied * there[:, None], confidence.index_select(-1, source) * there
-
-
-def _without_guesses(change: Conversion) -> Conversion:
-    """The conversion without joints guessed beyond the seen ones, which ``lift3d.lifting.encoding`` leaves out too."""
-    guessed = np.asarray((change.weights < 0).any(axis=1))
-    return Conversion(
-        change.source, change.target, np.where(guessed[:, None], 0.0, change.weights), (), (), change.missing
-    )
 
 
 def _known(points: Tensor) -> tuple[Tensor, Tensor]:

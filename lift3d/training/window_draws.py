@@ -6,7 +6,10 @@ import math
 
 import numpy as np
 import torch
+from numba import njit
 from torch import Tensor
+
+from lift3d.training.draws import TABLE_SIZE
 
 # A step of the counter gives this many 32-bit words.
 _WORDS = 8
@@ -54,6 +57,26 @@ class WindowDraws:
         # A stretch holds one frame at least: the one that its middle lies in.
         return (time - middle).abs() <= half.clamp_min(0.5)
 
+    def runs(self, frames: int, joints: int, start: float, longest: float) -> Tensor:
+        """(windows, frames, joints) bool: runs that start with a probability a frame, of up to ``longest`` frames.
+
+        Every length is as likely, and runs may begin before the window does.
+        """
+        marked = np.zeros((self.windows, frames, joints), bool)
+        if start > 0:
+            _mark_runs(self.seeds(), min(start, 1.0), max(1, round(longest)), marked)
+        return torch.from_numpy(marked)
+
+    def places(self, count: int) -> np.ndarray:
+        """(windows,) int64: where in ``normal_table`` each window reads ``count`` normal numbers of its own."""
+        return (self._shares(1)[:, 0].double() * (TABLE_SIZE - count)).long().numpy()
+
+    def seeds(self) -> np.ndarray:
+        """(windows,) uint64: where each window's sequence of ``next_share`` starts."""
+        steps = np.array([self._first, self._draw, 0, 0], np.uint64)
+        self._draw += 1
+        return np.random.Philox(key=self._key, counter=steps).random_raw(4 * self.windows)[::4].copy()
+
     def _shares(self, count: int) -> Tensor:
         """(windows, count) evenly in [0, 1), multiples of 2^-24."""
         steps = -(-count // _WORDS)
@@ -64,10 +87,42 @@ class WindowDraws:
         return torch.from_numpy((words >> np.uint32(8)).astype(np.float32)).mul_(2.0**-24)
 
 
+@njit(cache=True, nogil=True)
+def next_share(state: np.uint64) -> tuple[np.uint64, float]:
+    """The next state of a sequence of random numbers, and its number, evenly in (0, 1).
+
+    SplitMix64 (Steele et al., "Fast splittable pseudorandom number generators", OOPSLA 2014).
+    """
+    state += np.uint64(0x9E3779B97F4A7C15)
+    mixed = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return state, (np.float64(mixed >> np.uint64(12)) + 0.5) * 2.0**-52
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _mark_runs(seeds: np.ndarray, start: float, longest: int, marked: np.ndarray) -> None:
+    """Set frames of runs in ``marked`` (windows, frames, joints), going from one start to the next."""
+    windows, frames, joints = marked.shape
+    trials = joints * (frames + longest - 1)
+    for window in range(windows):
+        state, trial = seeds[window], -1
+        while True:
+            state, share = next_share(state)
+            # Of trials that each succeed with a probability, how many fail in a row: a geometric distribution.
+            trial += 1 + int(np.log(share) / np.log1p(-start))
+            if trial >= trials:
+                break
+            state, share = next_share(state)
+            joint, begin = trial % joints, trial // joints - (longest - 1)
+            for frame in range(max(begin, 0), min(begin + 1 + int(share * longest), frames)):
+                marked[window, frame, joint] = True
+
+
 def coin(index: Tensor, *key: int) -> Tensor:
     """(n,) bool of examples (n,) int64 by themselves: the same example and key give the same side, whatever the batch.
 
-    The bits are mixed as in SplitMix64 (Steele et al., "Fast splittable pseudorandom number generators", OOPSLA 2014).
+    The bits are mixed as in ``next_share``.
     """
     mixed = index.numpy().astype(np.uint64)
     for word in key:

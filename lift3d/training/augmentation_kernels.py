@@ -1,0 +1,200 @@
+"""Loops of ``lift3d.training.augmentation``, one window after the other, so that all of it stays in the cache.
+
+Arrays are those of ``RawWindows``: xy (windows, frames, joints of the 2D layout, 2) in pixels, confidence without the
+last axis, 0 where missing; xyz (windows, frames, joints of the 3D layout, 3) in metres, NaN where missing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from lift3d.training.reprojection import NEAREST
+
+# NaN has to stay NaN: of fast mathematics only what it survives.
+FAST = {"contract", "reassoc", "nsz", "arcp"}
+# Single precision stays so only among its own numbers.
+_ONE, _TWO, _NEAREST = np.float32(1), np.float32(2), np.float32(NEAREST)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def play(
+    time: np.ndarray,
+    xy: np.ndarray,
+    confidence: np.ndarray,
+    xyz: np.ndarray,
+    xy_out: np.ndarray,
+    confidence_out: np.ndarray,
+    xyz_out: np.ndarray,
+) -> None:
+    """Frames between those recorded, at ``time`` (windows, frames out) in recorded frames, on straight lines.
+
+    A keypoint must be there in both frames.
+    """
+    windows, frames = time.shape
+    last, joints = xy.shape[1] - 1, xy.shape[2]
+    for window in range(windows):
+        for frame in range(frames):
+            low = min(max(int(np.floor(time[window, frame])), 0), last)
+            share = np.float32(time[window, frame] - np.float32(low))
+            high = min(low + 1, last) if share > 0 else low
+            for joint in range(joints):
+                first, second = confidence[window, low, joint], confidence[window, high, joint]
+                both = first > 0 and second > 0
+                confidence_out[window, frame, joint] = first + share * (second - first) if both else 0
+                for axis in range(2):
+                    start = xy[window, low, joint, axis]
+                    between = start + share * (xy[window, high, joint, axis] - start)
+                    xy_out[window, frame, joint, axis] = between if both else 0
+            for joint in range(xyz.shape[2]):
+                for axis in range(3):
+                    start = xyz[window, low, joint, axis]
+                    xyz_out[window, frame, joint, axis] = start + share * (xyz[window, high, joint, axis] - start)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def resize(xyz: np.ndarray, order: np.ndarray, parents: np.ndarray, factors: np.ndarray, out: np.ndarray) -> None:
+    """Every bone's length times the factor (windows, joints) of the joint it ends in, from the root outwards.
+
+    Args:
+        xyz: where the joints are.
+        order: (joints,) the joints, each behind its parent.
+        parents: (joints,) -1 for one that stays in place.
+        factors, out: as above; as ``xyz``.
+    """
+    windows, frames, joints, _ = xyz.shape
+    for window in range(windows):
+        for frame in range(frames):
+            for at in range(joints):
+                joint = order[at]
+                parent, factor = parents[joint], factors[window, joint]
+                for axis in range(3):
+                    place = xyz[window, frame, joint, axis]
+                    if parent >= 0:
+                        bone = place - xyz[window, frame, parent, axis]
+                        place = out[window, frame, parent, axis] + factor * bone
+                    out[window, frame, joint, axis] = place
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def move_rigidly(xyz: np.ndarray, rotation: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
+    """Poses of each window turned by its rotation (windows, 3, 3), then shifted (windows, 3)."""
+    windows, frames, joints, _ = xyz.shape
+    for window in range(windows):
+        r, s = rotation[window], shift[window]
+        for frame in range(frames):
+            for joint in range(joints):
+                x, y, z = xyz[window, frame, joint]
+                for axis in range(3):
+                    out[window, frame, joint, axis] = r[axis, 0] * x + r[axis, 1] * y + r[axis, 2] * z + s[axis]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def shift_keypoints(
+    moved: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+    focal: np.ndarray,
+    distortion: np.ndarray,
+    reach: np.ndarray,
+    source: np.ndarray,
+    weight: np.ndarray,
+    xy: np.ndarray,
+    confidence: np.ndarray,
+) -> None:
+    """Move keypoints in place by what the projection of their joints moves.
+
+    Args:
+        moved: (windows,) bool; the others are left as they are.
+        before, after: poses.
+        focal, distortion, reach: (windows, 2), (windows, 5) and (windows,), of ``reprojection.project``.
+        source, weight: (joints of the 2D layout, n) the 3D joints that move a keypoint, and by how much; weight 0
+            for none. Where one of them is missing the keypoint is from now on.
+        xy, confidence: changed in place.
+    """
+    windows, frames, joints, _ = after.shape
+    x, y = np.empty((2, frames, joints), np.float32)
+    for window in range(windows):
+        if not moved[window]:
+            continue
+        fx, fy = focal[window]
+        k1, k2, p1, p2, k3 = distortion[window]
+        limit = reach[window]
+        for frame in range(frames):
+            for joint in range(joints):
+                u, v = before[window, frame, joint], after[window, frame, joint]
+                x0, y0 = _project(u[0], u[1], u[2], limit, k1, k2, p1, p2, k3)
+                x1, y1 = _project(v[0], v[1], v[2], limit, k1, k2, p1, p2, k3)
+                x[frame, joint], y[frame, joint] = fx * (x1 - x0), fy * (y1 - y0)
+        for frame in range(frames):
+            for joint in range(weight.shape[0]):
+                shift_x = shift_y = np.float32(0)
+                for at in range(weight.shape[1]):
+                    if weight[joint, at] != 0:
+                        shift_x += weight[joint, at] * x[frame, source[joint, at]]
+                        shift_y += weight[joint, at] * y[frame, source[joint, at]]
+                if confidence[window, frame, joint] > 0 and np.isfinite(shift_x):
+                    xy[window, frame, joint, 0] += shift_x
+                    xy[window, frame, joint, 1] += shift_y
+                else:
+                    xy[window, frame, joint] = 0
+                    confidence[window, frame, joint] = 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, inline="always")
+def _project(
+    x: np.float32, y: np.float32, z: np.float32,
+    limit: np.float32, k1: np.float32, k2: np.float32, p1: np.float32, p2: np.float32, k3: np.float32,
+) -> tuple[np.float32, np.float32]:  # fmt: skip
+    """A point in camera space as the lens shows it on the plane z = 1; ``reprojection.project`` has the details."""
+    depth = _NEAREST if z < _NEAREST else z
+    a, b = x / depth, y / depth
+    a = -limit if a < -limit else (limit if a > limit else a)
+    b = -limit if b < -limit else (limit if b > limit else b)
+    s = a * a + b * b
+    factor = _ONE + s * (k1 + s * (k2 + s * k3))
+    ab = _TWO * a * b
+    return (
+        factor * a + p1 * ab + p2 * (s + _TWO * a * a),
+        factor * b + p1 * (s + _TWO * b * b) + p2 * ab,
+    )
+
+
+@njit(cache=True, nogil=True)
+def mirror(
+    chosen: np.ndarray,
+    width: np.ndarray,
+    order_2d: np.ndarray,
+    order_3d: np.ndarray,
+    xy: np.ndarray,
+    confidence: np.ndarray,
+    xyz: np.ndarray,
+    xy_out: np.ndarray,
+    confidence_out: np.ndarray,
+    xyz_out: np.ndarray,
+) -> None:
+    """The chosen windows (windows,) bool in a mirror: joints in the order of the other side, x the other way.
+
+    Args:
+        chosen: which.
+        width: (windows,) of the image, pixels.
+        order_2d, order_3d: (joints,) the joint of the other side, or itself.
+        xy, confidence, xyz: the windows.
+        xy_out, confidence_out, xyz_out: all windows, the chosen ones mirrored.
+    """
+    for window in range(len(chosen)):
+        if not chosen[window]:
+            xy_out[window], confidence_out[window], xyz_out[window] = xy[window], confidence[window], xyz[window]
+            continue
+        for frame in range(xy.shape[1]):
+            for joint in range(len(order_2d)):
+                other = order_2d[joint]
+                seen = confidence[window, frame, other] > 0
+                confidence_out[window, frame, joint] = confidence[window, frame, other]
+                xy_out[window, frame, joint, 0] = width[window] - xy[window, frame, other, 0] if seen else 0
+                xy_out[window, frame, joint, 1] = xy[window, frame, other, 1]
+            for joint in range(len(order_3d)):
+                other = order_3d[joint]
+                xyz_out[window, frame, joint, 0] = -xyz[window, frame, other, 0]
+                xyz_out[window, frame, joint, 1] = xyz[window, frame, other, 1]
+                xyz_out[window, frame, joint, 2] = xyz[window, frame, other, 2]

@@ -1,0 +1,167 @@
+"""Loops of ``lift3d.training.keypoint_augmentation``; all change keypoints in place.
+
+Keypoints are xy (windows, frames, joints, 2) in pixels and confidence (windows, frames, joints), 0 where missing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from lift3d.training.window_draws import next_share
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def add_noise(
+    normal: np.ndarray,
+    place: np.ndarray,
+    jitter: np.ndarray,
+    drift: np.ndarray,
+    spacing: float,
+    phase: np.ndarray,
+    metre: np.ndarray,
+    xy: np.ndarray,
+    confidence: np.ndarray,
+) -> None:
+    """White noise, and noise that is a line between knots ``spacing`` frames apart.
+
+    Args:
+        normal: (n,) normal numbers, which window w reads from ``place[w]`` on.
+        place: (windows,) first of ``noise_numbers`` numbers.
+        jitter, drift: (windows, joints) standard deviation of the white noise and of the knots, metres.
+        spacing, phase: frames from knot to knot, and (windows,) in 0..1 where in its first interval a window starts.
+        metre: (windows, frames) pixels a metre.
+        xy, confidence: the keypoints.
+    """
+    windows, frames, joints, _ = xy.shape
+    step = np.float32(1 / spacing)
+    for window in range(windows):
+        row = 2 * joints
+        white = place[window] + row * knot_count(frames, spacing)
+        for frame in range(frames):
+            at = np.float32(frame) * step + phase[window]
+            knot = int(at)
+            share = at - np.float32(knot)
+            low, pixels = place[window] + row * knot, metre[window, frame]
+            for joint in range(joints):
+                slow, fast = pixels * drift[window, joint], pixels * jitter[window, joint]
+                for axis in range(2):
+                    start, end = normal[low + 2 * joint + axis], normal[low + row + 2 * joint + axis]
+                    error = (
+                        slow * (start + share * (end - start)) + fast * normal[white + row * frame + 2 * joint + axis]
+                    )
+                    xy[window, frame, joint, axis] += error
+            for joint in range(joints):
+                if confidence[window, frame, joint] <= 0:
+                    xy[window, frame, joint, :] = 0
+
+
+@njit(cache=True)
+def knot_count(frames: int, spacing: float) -> int:
+    """Knots that a line over so many frames needs, whatever its phase."""
+    return int((frames - 1) / spacing + 1) + 2
+
+
+def noise_numbers(frames: int, joints: int, spacing: float) -> int:
+    """Normal numbers that ``add_noise`` reads for a window."""
+    return 2 * joints * (frames + int(knot_count(frames, spacing)))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_gross_errors(
+    gross: np.ndarray,
+    seeds: np.ndarray,
+    deviation: float,
+    admitted: float,
+    metre: np.ndarray,
+    xy: np.ndarray,
+    confidence: np.ndarray,
+) -> None:
+    """Errors of a standard deviation in metres where ``gross`` (windows, frames, joints) is True.
+
+    A share ``admitted`` of them the detector knows of: its confidence is 0 to 0.4 of what it was.
+
+    Args:
+        gross, deviation, admitted: as above.
+        seeds: (windows,) of the random numbers.
+        metre: (windows, frames) pixels a metre.
+        xy, confidence: the keypoints.
+    """
+    windows, frames, joints = gross.shape
+    for window in range(windows):
+        state = seeds[window]
+        for frame in range(frames):
+            for joint in range(joints):
+                if gross[window, frame, joint]:
+                    # Two normal numbers from two even ones, by Box and Muller.
+                    state, one = next_share(state)
+                    state, other = next_share(state)
+                    state, known = next_share(state)
+                    radius = deviation * metre[window, frame] * np.sqrt(-2 * np.log(one))
+                    if confidence[window, frame, joint] > 0:
+                        xy[window, frame, joint, 0] += radius * np.cos(2 * np.pi * other)
+                        xy[window, frame, joint, 1] += radius * np.sin(2 * np.pi * other)
+                    if known < admitted:
+                        # Below the limit it is an even number like any other.
+                        confidence[window, frame, joint] *= 0.4 * known / admitted
+
+
+@njit(cache=True, nogil=True)
+def exchange(chosen: np.ndarray, pairs: np.ndarray, xy: np.ndarray, confidence: np.ndarray) -> None:
+    """Left and right of the pairs (n, 2) of joints change places in the chosen frames (windows, frames)."""
+    for window in range(chosen.shape[0]):
+        for frame in range(chosen.shape[1]):
+            if chosen[window, frame]:
+                for left, right in pairs:
+                    for axis in range(2):
+                        kept = xy[window, frame, left, axis]
+                        xy[window, frame, left, axis] = xy[window, frame, right, axis]
+                        xy[window, frame, right, axis] = kept
+                    kept = confidence[window, frame, left]
+                    confidence[window, frame, left] = confidence[window, frame, right]
+                    confidence[window, frame, right] = kept
+
+
+@njit(cache=True, nogil=True)
+def hide(gone: np.ndarray, xy: np.ndarray, confidence: np.ndarray) -> None:
+    """Keypoints missing where ``gone`` (windows, frames, joints) is True."""
+    windows, frames, joints = gone.shape
+    for window in range(windows):
+        for frame in range(frames):
+            for joint in range(joints):
+                if gone[window, frame, joint]:
+                    xy[window, frame, joint] = 0
+                    confidence[window, frame, joint] = 0
+
+
+@njit(cache=True, nogil=True)
+def hide_rectangle(
+    chosen: np.ndarray, place: np.ndarray, half: np.ndarray, xy: np.ndarray, confidence: np.ndarray
+) -> None:
+    """Keypoints missing in the chosen frames (windows, frames) if they lie in a window's rectangle.
+
+    Args:
+        chosen: when.
+        place: (windows, 2) of its centre, from 0 at the least x and y of the window's keypoints to 1 at the largest.
+        half: (windows, 2) half its width and height, as a share of theirs.
+        xy, confidence: the keypoints.
+    """
+    windows, frames, joints, _ = xy.shape
+    for window in range(windows):
+        if not chosen[window].any():
+            continue
+        low, high = np.full(2, np.inf), np.full(2, -np.inf)
+        for frame in range(frames):
+            for joint in range(joints):
+                if confidence[window, frame, joint] > 0:
+                    for axis in range(2):
+                        low[axis] = min(low[axis], xy[window, frame, joint, axis])
+                        high[axis] = max(high[axis], xy[window, frame, joint, axis])
+        centre, reach = low + (high - low) * place[window], (high - low) * half[window]
+        for frame in range(frames):
+            if chosen[window, frame]:
+                for joint in range(joints):
+                    away = np.abs(xy[window, frame, joint] - centre)
+                    if away[0] <= reach[0] and away[1] <= reach[1]:
+                        xy[window, frame, joint] = 0
+                        confidence[window, frame, joint] = 0

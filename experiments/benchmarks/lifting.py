@@ -27,8 +27,9 @@ import torch
 from lift3d.demo import CLIP
 from lift3d.lifting import lift
 from lift3d.models import load_checkpoint
+from lift3d.models.inference import make_predictor
+from lift3d.models.network import Lifter
 from lift3d.models.temporal_convolution.configuration import TemporalConvolutionConfig
-from lift3d.models.temporal_convolution.inference import FoldedTemporalConvolution
 from lift3d.models.temporal_convolution.modeling import TemporalConvolution
 from lift3d.poses import Keypoints2D
 
@@ -48,11 +49,11 @@ def matrix_rate(size: int = 2048) -> Callable[[], float]:
     return lambda: size**3 / seconds(lambda: torch.mm(a, b, out=c))
 
 
-def network_speed(name: str, network: TemporalConvolution, frames: int) -> str:
+def network_speed(name: str, network: Lifter, frames: int) -> str:
     """One row: frames per second and shares, the median of interleaved repeats."""
     config = network.eval().config
-    folded = FoldedTemporalConvolution(network)
-    inputs = torch.randn(1, frames + config.receptive_field - 1, config.joints_in, config.features_in)
+    folded = make_predictor(network)
+    inputs = torch.randn(1, config.past + frames + config.future, config.joints_in, config.features_in)
     rate = matrix_rate()
     for warm in (rate, lambda: folded(inputs), lambda: network(inputs)):
         warm()

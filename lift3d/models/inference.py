@@ -61,10 +61,10 @@ def make_predictor(network: Lifter) -> Predictor:
     What looks at no later frame needs none: its ``future`` is 0.
     """
     network.eval()
-    if isinstance(network, TemporalConvolution):
-        return _FrameByFrame(network, FoldedTemporalConvolution(network))
     if isinstance(network, MirrorConvolution):
         return _FrameByFrame(network, FoldedMirrorConvolution(network))
+    if isinstance(network, TemporalConvolution):
+        return _FrameByFrame(network, FoldedTemporalConvolution(network))
     if network.config.window is None:
         return _FrameByFrame(network, network)
     return _Windowed(network, causal=isinstance(network, Recurrent) and not network.config.both_ways)

@@ -11,14 +11,15 @@ many features. The blocks are those of the temporal convolution, and none of its
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 
-from lift3d.models.heads import split_sigma, start_near_zero, values_per_joint
+from lift3d.models.heads import values_per_joint
 from lift3d.models.mirror_convolution.configuration import MirrorConvolutionConfig
-from lift3d.models.network import Lifted, Lifter
-from lift3d.models.temporal_convolution.modeling import convolve, normalize
+from lift3d.models.network import Lifted
+from lift3d.models.temporal_convolution.modeling import ResidualBlock, TemporalConvolution, convolve
 from lift3d.skeletons import get_skeleton
 
 
@@ -30,7 +31,6 @@ class MirrorLinear(nn.Module):
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.width = width
         self.even = nn.Conv1d(channels, channels, width, bias=False)
         self.odd = nn.Conv1d(channels, channels, width, bias=False)
 
@@ -41,81 +41,43 @@ class MirrorLinear(nn.Module):
         return torch.cat([even + odd, even - odd])
 
 
-class ResidualBlock(nn.Module):
-    """A temporal convolution of dilation ``dilation`` and a pointwise one, added to the block's centre input frames."""
+class MirrorBlock(ResidualBlock):
+    """The block of the temporal convolution for two sides; its norms see both at once, and so treat them alike."""
 
-    def __init__(self, channels: int, width: int, dilation: int, dropout: float, causal: bool) -> None:
-        super().__init__()
-        self.width, self.dilation, self.causal = width, dilation, causal
-        self.temporal = MirrorLinear(channels, width)
-        self.temporal_norm = nn.BatchNorm1d(channels)
-        self.pointwise = MirrorLinear(channels, 1)
-        self.pointwise_norm = nn.BatchNorm1d(channels)
-        self.drop = nn.Dropout(dropout)
+    @staticmethod
+    def make_layer(channels: int, width: int, dilation: int) -> nn.Module:
+        """A convolution over time from all channels of both sides to all of them."""
+        return MirrorLinear(channels, width)
 
-    def forward(self, x: Tensor, strided: bool) -> Tensor:
-        stride, dilation = (self.width, 1) if strided else (1, self.dilation)
-        y = self.temporal(x, self.dilation, strided)
-        # The input frame that an output frame stands for: the middle of its filter, the last of it if causal.
-        first = (self.width - 1) * dilation if self.causal else (self.width // 2) * dilation
-        residual = x[:, first : first + stride * (y.shape[1] - 1) + 1 : stride]
-        # The norms see both sides at once, so that they treat them alike.
-        y = self.drop(torch.relu(normalize(y, self.temporal_norm)))
-        y = self.drop(torch.relu(normalize(self.pointwise(y, 1, strided=False), self.pointwise_norm)))
-        result: Tensor = residual + y
+    @staticmethod
+    def run_layer(x: Tensor, layer: Any, dilation: int, strided: bool) -> Tensor:
+        """(2 batch, frames, channels) through one of its layers, as ``convolve``."""
+        result: Tensor = layer(x, dilation, strided)
         return result
 
 
-class MirrorConvolution(Lifter):
+class MirrorConvolution(TemporalConvolution):
     """(batch, frames, joints, features) -> ``Lifted`` of frames - receptive field + 1 outputs."""
 
     config: MirrorConvolutionConfig
     mirror_equivariant = True
+    block = MirrorBlock
     mirror_in: Tensor
     sign_in: Tensor
     mirror_out: Tensor
     sign_out: Tensor
 
     def __init__(self, config: MirrorConvolutionConfig) -> None:
-        super().__init__()
-        self.config = config
-        first, *others = config.filter_widths
-        self.expand = nn.Conv1d(config.joints_in * config.features_in, config.channels, first, bias=False)
-        self.expand_norm = nn.BatchNorm1d(config.channels)
-        self.drop = nn.Dropout(config.dropout)
-        dilation = first
-        blocks = []
-        for width in others:
-            blocks.append(ResidualBlock(config.channels, width, dilation, config.dropout, config.causal))
-            dilation *= width
-        self.blocks = nn.ModuleList(blocks)
-        self.shrink = nn.Conv1d(config.channels, config.joints_out * values_per_joint(config.sigma), 1)
-        start_near_zero(self.shrink)
+        super().__init__(config)
         for name, value in zip(("mirror_in", "sign_in", "mirror_out", "sign_out"), _mirrors(config), strict=True):
             self.register_buffer(name, value, persistent=False)
 
     def forward(self, x: Tensor, strided: bool | None = None) -> Lifted:
-        """Root-relative joints, and their standard deviations if the configuration asks for them.
-
-        Args:
-            x: (batch, frames, joints, features), at least ``receptive_field`` frames.
-            strided: compute outputs 0, r, 2r, ... only, r being the receptive field, without the work between them.
-                None does so where there is only one output.
-        """
-        if strided is None:
-            strided = x.shape[1] == self.config.receptive_field
-        x = rearrange(x, "batch frames joints features -> batch frames (joints features)")
-        x = torch.cat([x, x[..., self.mirror_in] * self.sign_in])
-        x = convolve(x, self.expand, 1, strided)
-        x = self.drop(torch.relu(normalize(x, self.expand_norm)))
-        for block in self.blocks:
-            x = block(x, strided)
-        own, other = convolve(x, self.shrink, 1, strided=False).chunk(2)
-        values = (own + other[..., self.mirror_out] * self.sign_out) / 2
-        values = rearrange(
-            values, "batch frames (joints values) -> batch frames joints values", joints=self.config.joints_out
-        )
-        return split_sigma(values)
+        """As of the temporal convolution."""
+        rows = self.rows(x)
+        both = self.run_layers(torch.cat([rows, rows[..., self.mirror_in] * self.sign_in]), strided)
+        own, other = both.chunk(2)
+        return self.lifted((own + other[..., self.mirror_out] * self.sign_out) / 2)
 
 
 def _mirrors(config: MirrorConvolutionConfig) -> tuple[Tensor, Tensor, Tensor, Tensor]:

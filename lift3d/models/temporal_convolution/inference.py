@@ -8,6 +8,7 @@ are folded into the weights, and the rows of one block of frames stay in the cac
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,9 +33,46 @@ def fold(weight: Tensor, norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
     return (weight * scale[:, None, None]).permute(2, 1, 0).contiguous(), bias.contiguous()
 
 
+def convolve_rows(x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
+    """A convolution of rows over time.
+
+    Args:
+        x: (frames, channels in).
+        weight: (width, channels in, channels out).
+        bias: (channels out,).
+        dilation: frames between two taps.
+
+    Returns:
+        (frames - (width - 1) * dilation, channels out).
+    """
+    length = x.shape[0] - (len(weight) - 1) * dilation
+    y = x[:length] @ weight[0] if bias is None else torch.addmm(bias, x[:length], weight[0])
+    for tap in range(1, len(weight)):
+        y.addmm_(x[tap * dilation : tap * dilation + length], weight[tap])
+    return y
+
+
 def outputs_per_block(channels: int, receptive_field: int) -> int:
     """Outputs to compute at a time in a network of some width."""
     return max(ACTIVATION_BYTES // (4 * channels), RECEPTIVE_FIELDS * receptive_field)
+
+
+class FoldedBlock:
+    """A ``ResidualBlock`` with its batch norms folded in, for the rows (frames, channels) of one block of frames."""
+
+    def __init__(self, block: ResidualBlock) -> None:
+        assert isinstance(block.temporal, nn.Conv1d)
+        assert isinstance(block.pointwise, nn.Conv1d)
+        self.temporal, self.temporal_bias = fold(block.temporal.weight, block.temporal_norm)
+        pointwise, self.pointwise_bias = fold(block.pointwise.weight, block.pointwise_norm)
+        self.pointwise = pointwise[0]
+        self.dilation, self.first = block.dilation, block.first_frame(block.dilation)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(frames, channels) -> (frames - (width - 1) * dilation, channels)."""
+        y = convolve_rows(x, self.temporal, self.temporal_bias, self.dilation)
+        x = x[self.first : self.first + len(y)]
+        return torch.addmm(self.pointwise_bias, y.relu_(), self.pointwise).relu_().add_(x)
 
 
 class FoldedTemporalConvolution:
@@ -50,12 +88,7 @@ class FoldedTemporalConvolution:
         self.expand, self.expand_bias = fold(network.expand.weight, network.expand_norm)
         # The first layer's taps lie next to each other: one product over overlapping rows.
         self.expand = self.expand.flatten(0, 1)
-        self.blocks = []
-        for block in network.blocks:
-            assert isinstance(block, ResidualBlock)
-            temporal, temporal_bias = fold(block.temporal.weight, block.temporal_norm)
-            pointwise, pointwise_bias = fold(block.pointwise.weight, block.pointwise_norm)
-            self.blocks.append((temporal, temporal_bias, pointwise[0], pointwise_bias, block.dilation))
+        self.blocks = [self.fold_block(block) for block in network.blocks]
         self.shrink = network.shrink.weight[..., 0].T.contiguous()
         assert network.shrink.bias is not None
         self.shrink_bias = network.shrink.bias.detach()
@@ -74,21 +107,24 @@ class FoldedTemporalConvolution:
         for sequence, target in zip(rows, result, strict=True):
             for start, stop in pairwise(edges):
                 torch.addmm(
-                    self.shrink_bias, self._hidden(sequence[start : stop + margin]), self.shrink, out=target[start:stop]
+                    self.shrink_bias, self.hidden(sequence[start : stop + margin]), self.shrink, out=target[start:stop]
                 )
         return split_sigma(result.unflatten(-1, (self.config.joints_out, -1)))
 
-    def _hidden(self, rows: Tensor) -> Tensor:
-        """Last hidden layer (outputs, channels) of one block of input rows (outputs + receptive field - 1, inputs)."""
+    @staticmethod
+    def fold_block(block: Any) -> Any:
+        """What stands for a block of the network."""
+        return FoldedBlock(block)
+
+    def first_layer(self, rows: Tensor) -> Tensor:
+        """Input rows (frames, numbers) -> (frames - width + 1, channels)."""
         width, features = self.config.filter_widths[0], rows.shape[1]
         windows = rows.as_strided((rows.shape[0] - width + 1, width * features), (features, 1))
-        x = torch.addmm(self.expand_bias, windows, self.expand).relu_()
-        for temporal, temporal_bias, pointwise, pointwise_bias, dilation in self.blocks:
-            taps = len(temporal)
-            length = x.shape[0] - (taps - 1) * dilation
-            y = torch.addmm(temporal_bias, x[:length], temporal[0])
-            for tap in range(1, taps):
-                y.addmm_(x[tap * dilation : tap * dilation + length], temporal[tap])
-            first = (taps - 1) * dilation if self.config.causal else (taps // 2) * dilation
-            x = torch.addmm(pointwise_bias, y.relu_(), pointwise).relu_().add_(x[first : first + length])
+        return torch.addmm(self.expand_bias, windows, self.expand).relu_()
+
+    def hidden(self, rows: Tensor) -> Tensor:
+        """Last hidden layer (outputs, channels) of one block of input rows (outputs + receptive field - 1, inputs)."""
+        x = self.first_layer(rows)
+        for block in self.blocks:
+            x = block(x)
         return x

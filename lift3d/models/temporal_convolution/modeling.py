@@ -8,6 +8,7 @@ so that every output comes from real frames; whoever calls pads the clip's ends.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from einops import rearrange
@@ -56,20 +57,33 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int, width: int, dilation: int, dropout: float, causal: bool) -> None:
         super().__init__()
         self.width, self.dilation, self.causal = width, dilation, causal
-        self.temporal = nn.Conv1d(channels, channels, width, dilation=dilation, bias=False)
+        self.temporal = self.make_layer(channels, width, dilation)
         self.temporal_norm = nn.BatchNorm1d(channels)
-        self.pointwise = nn.Conv1d(channels, channels, 1, bias=False)
+        self.pointwise = self.make_layer(channels, 1, 1)
         self.pointwise_norm = nn.BatchNorm1d(channels)
         self.drop = nn.Dropout(dropout)
 
+    @staticmethod
+    def make_layer(channels: int, width: int, dilation: int) -> nn.Module:
+        """A convolution over time from all channels to all channels."""
+        return nn.Conv1d(channels, channels, width, dilation=dilation, bias=False)
+
+    @staticmethod
+    def run_layer(x: Tensor, layer: Any, dilation: int, strided: bool) -> Tensor:
+        """(batch, frames, channels) through one of its layers, as ``convolve``."""
+        return convolve(x, layer, dilation, strided)
+
+    def first_frame(self, dilation: int) -> int:
+        """The input frame that the first output stands for: the middle of its filter, the last of it if causal."""
+        return (self.width - 1 if self.causal else self.width // 2) * dilation
+
     def forward(self, x: Tensor, strided: bool) -> Tensor:
         stride, dilation = (self.width, 1) if strided else (1, self.dilation)
-        y = convolve(x, self.temporal, self.dilation, strided)
-        # The input frame that an output frame stands for: the middle of its filter, the last of it if causal.
-        first = (self.width - 1) * dilation if self.causal else (self.width // 2) * dilation
+        y = self.run_layer(x, self.temporal, self.dilation, strided)
+        first = self.first_frame(dilation)
         residual = x[:, first : first + stride * (y.shape[1] - 1) + 1 : stride]
         y = self.drop(torch.relu(normalize(y, self.temporal_norm)))
-        y = convolve(y, self.pointwise, 1, strided=False)
+        y = self.run_layer(y, self.pointwise, 1, strided=False)
         y = self.drop(torch.relu(normalize(y, self.pointwise_norm)))
         result: Tensor = residual + y
         return result
@@ -83,6 +97,7 @@ class TemporalConvolution(Lifter):
     """
 
     config: TemporalConvolutionConfig
+    block = ResidualBlock
 
     def __init__(self, config: TemporalConvolutionConfig) -> None:
         super().__init__()
@@ -94,7 +109,7 @@ class TemporalConvolution(Lifter):
         dilation = first
         blocks = []
         for width in others:
-            blocks.append(ResidualBlock(config.channels, width, dilation, config.dropout, config.causal))
+            blocks.append(self.block(config.channels, width, dilation, config.dropout, config.causal))
             dilation *= width
         self.blocks = nn.ModuleList(blocks)
         self.shrink = nn.Conv1d(config.channels, config.joints_out * values_per_joint(config.sigma), 1)
@@ -109,18 +124,29 @@ class TemporalConvolution(Lifter):
                 None does so where there is only one output: the same numbers for 176 M multiply-adds instead of
                 2,609 M (the published network). In training, batch norms then see only what the output is made of.
         """
+        return self.lifted(self.run_layers(self.rows(x), strided))
+
+    def rows(self, x: Tensor) -> Tensor:
+        """(batch, frames, joints, features) as the first layer takes it: (batch, frames, numbers)."""
+        return rearrange(x, "batch frames joints features -> batch frames (joints features)")
+
+    def run_layers(self, x: Tensor, strided: bool | None) -> Tensor:
+        """The numbers of ``rows`` through all layers: (batch, outputs, numbers)."""
         if strided is None:
             strided = x.shape[1] == self.config.receptive_field
-        x = rearrange(x, "batch frames joints features -> batch frames (joints features)")
         x = convolve(x, self.expand, 1, strided)
         x = self.drop(torch.relu(normalize(x, self.expand_norm)))
         for block in self.blocks:
             x = block(x, strided)
-        values = convolve(x, self.shrink, 1, strided=False)
-        values = rearrange(
-            values, "batch frames (joints values) -> batch frames joints values", joints=self.config.joints_out
+        return convolve(x, self.shrink, 1, strided=False)
+
+    def lifted(self, values: Tensor) -> Lifted:
+        """The last layer's numbers (batch, outputs, numbers) as poses and sigmas."""
+        return split_sigma(
+            rearrange(
+                values, "batch frames (joints values) -> batch frames joints values", joints=self.config.joints_out
+            )
         )
-        return split_sigma(values)
 
     def norms(self) -> Iterator[nn.BatchNorm1d]:
         """The batch-norm layers."""

@@ -29,7 +29,9 @@ LAYOUTS: dict[str, tuple[Skeleton, dict[str, Any]]] = {
 def make(seed: int = 0, **fields: Any) -> MirrorConvolution:
     """A small network whose norms have statistics as after training."""
     torch.manual_seed(seed)
-    network = MirrorConvolution(MirrorConvolutionConfig(**{"dropout": 0.0, "channels": 8, **fields})).eval()
+    network = MirrorConvolution(
+        MirrorConvolutionConfig(**{"channels": 8, "filter_widths": (3, 3, 3), "dropout": 0.0, **fields})
+    ).eval()
     for norm in network.norms():
         torch.nn.init.normal_(norm.weight, 1, 0.2)
         torch.nn.init.normal_(norm.bias, 0, 0.2)

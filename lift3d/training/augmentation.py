@@ -86,15 +86,15 @@ def move_bodies(windows: RawWindows, xyz: Tensor, skeleton_2d: Skeleton, skeleto
     Keypoints move by the difference of the projections, (x + project(X') - project(X)), and are missing where the
     joints that move them are. A window whose body would come nearer than ``NEAREST_BODY`` stays as it was.
     """
-    behind = (xyz[..., 2] < NEAREST_BODY).flatten(1).any(1)
-    if behind.any():
-        xyz = torch.where(behind[:, None, None, None], windows.xyz, xyz)
+    kept = kernels.comes_near(xyz.numpy(), NEAREST_BODY)
+    if kept.any():
+        xyz = torch.where(torch.from_numpy(kept)[:, None, None, None], windows.xyz, xyz)
     camera = windows.camera
     reach = camera.image_size.amax(-1) / camera.focal.amin(-1)
     lens = (part.numpy() for part in (camera.focal, camera.distortion, reach))
     xy, confidence = (x.clone(memory_format=torch.contiguous_format) for x in (windows.xy, windows.confidence))
     poses, rows = (windows.xyz.numpy(), xyz.numpy()), _moved_by(skeleton_2d, skeleton_3d)
-    kernels.shift_keypoints((~behind).numpy(), *poses, *lens, *rows, xy.numpy(), confidence.numpy())
+    kernels.shift_keypoints(kept, *poses, *lens, *rows, xy.numpy(), confidence.numpy())
     return replace(windows, xy=xy, confidence=confidence, xyz=xyz)
 
 

@@ -11,13 +11,11 @@ from numba import njit
 
 from lift3d.training.reprojection import NEAREST
 
-# NaN has to stay NaN: of fast mathematics only what it survives.
-FAST = {"contract", "reassoc", "nsz", "arcp"}
 # Single precision stays so only among its own numbers.
 _ONE, _TWO, _NEAREST = np.float32(1), np.float32(2), np.float32(NEAREST)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy")
 def play(
     time: np.ndarray,
     xy: np.ndarray,
@@ -52,7 +50,7 @@ def play(
                     xyz_out[window, frame, joint, axis] = start + share * (xyz[window, high, joint, axis] - start)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy")
 def resize(xyz: np.ndarray, order: np.ndarray, parents: np.ndarray, factors: np.ndarray, out: np.ndarray) -> None:
     """Every bone's length times the factor (windows, joints) of the joint it ends in, from the root outwards.
 
@@ -76,22 +74,34 @@ def resize(xyz: np.ndarray, order: np.ndarray, parents: np.ndarray, factors: np.
                     out[window, frame, joint, axis] = place
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy")
 def move_rigidly(xyz: np.ndarray, rotation: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
     """Poses of each window turned by its rotation (windows, 3, 3), then shifted (windows, 3)."""
-    windows, frames, joints, _ = xyz.shape
-    for window in range(windows):
-        r, s = rotation[window], shift[window]
-        for frame in range(frames):
-            for joint in range(joints):
-                x, y, z = xyz[window, frame, joint]
-                for axis in range(3):
-                    out[window, frame, joint, axis] = r[axis, 0] * x + r[axis, 1] * y + r[axis, 2] * z + s[axis]
+    for window in range(len(xyz)):
+        # By themselves the numbers stay in registers.
+        (a, b, c), (d, e, f), (g, h, i) = rotation[window]
+        u, v, w = shift[window]
+        given, moved = xyz[window].reshape(-1, 3), out[window].reshape(-1, 3)
+        for point in range(len(given)):
+            x, y, z = given[point, 0], given[point, 1], given[point, 2]
+            moved[point, 0] = a * x + b * y + c * z + u
+            moved[point, 1] = d * x + e * y + f * z + v
+            moved[point, 2] = g * x + h * y + i * z + w
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True)
+def comes_near(xyz: np.ndarray, least: float) -> np.ndarray:
+    """(windows,) bool, whether any joint of a window is nearer to the camera's plane than ``least`` metres."""
+    near = np.zeros(len(xyz), np.bool_)
+    for window in range(len(xyz)):
+        for depth in xyz[window, :, :, 2].flat:
+            near[window] |= depth < least
+    return near
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def shift_keypoints(
-    moved: np.ndarray,
+    kept: np.ndarray,
     before: np.ndarray,
     after: np.ndarray,
     focal: np.ndarray,
@@ -105,7 +115,7 @@ def shift_keypoints(
     """Move keypoints in place by what the projection of their joints moves.
 
     Args:
-        moved: (windows,) bool; the others are left as they are.
+        kept: (windows,) bool, those that are left as they are.
         before, after: poses.
         focal, distortion, reach: (windows, 2), (windows, 5) and (windows,), of ``reprojection.project``.
         source, weight: (joints of the 2D layout, n) the 3D joints that move a keypoint, and by how much; weight 0
@@ -113,26 +123,20 @@ def shift_keypoints(
         xy, confidence: changed in place.
     """
     windows, frames, joints, _ = after.shape
-    x, y = np.empty((2, frames, joints), np.float32)
+    old, new = np.empty((2, frames * joints), np.float32), np.empty((2, frames * joints), np.float32)
     for window in range(windows):
-        if not moved[window]:
+        if kept[window]:
             continue
-        fx, fy = focal[window]
-        k1, k2, p1, p2, k3 = distortion[window]
-        limit = reach[window]
-        for frame in range(frames):
-            for joint in range(joints):
-                u, v = before[window, frame, joint], after[window, frame, joint]
-                x0, y0 = _project(u[0], u[1], u[2], limit, k1, k2, p1, p2, k3)
-                x1, y1 = _project(v[0], v[1], v[2], limit, k1, k2, p1, p2, k3)
-                x[frame, joint], y[frame, joint] = fx * (x1 - x0), fy * (y1 - y0)
+        _project(before[window].reshape(-1, 3), focal[window], distortion[window], reach[window], old)
+        _project(after[window].reshape(-1, 3), focal[window], distortion[window], reach[window], new)
         for frame in range(frames):
             for joint in range(weight.shape[0]):
                 shift_x = shift_y = np.float32(0)
                 for at in range(weight.shape[1]):
                     if weight[joint, at] != 0:
-                        shift_x += weight[joint, at] * x[frame, source[joint, at]]
-                        shift_y += weight[joint, at] * y[frame, source[joint, at]]
+                        point = frame * joints + source[joint, at]
+                        shift_x += weight[joint, at] * (new[0, point] - old[0, point])
+                        shift_y += weight[joint, at] * (new[1, point] - old[1, point])
                 if confidence[window, frame, joint] > 0 and np.isfinite(shift_x):
                     xy[window, frame, joint, 0] += shift_x
                     xy[window, frame, joint, 1] += shift_y
@@ -141,23 +145,28 @@ def shift_keypoints(
                     confidence[window, frame, joint] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _project(
-    x: np.float32, y: np.float32, z: np.float32,
-    limit: np.float32, k1: np.float32, k2: np.float32, p1: np.float32, p2: np.float32, k3: np.float32,
-) -> tuple[np.float32, np.float32]:  # fmt: skip
-    """A point in camera space as the lens shows it on the plane z = 1; ``reprojection.project`` has the details."""
-    depth = _NEAREST if z < _NEAREST else z
-    a, b = x / depth, y / depth
-    a = -limit if a < -limit else (limit if a > limit else a)
-    b = -limit if b < -limit else (limit if b > limit else b)
-    s = a * a + b * b
-    factor = _ONE + s * (k1 + s * (k2 + s * k3))
-    ab = _TWO * a * b
-    return (
-        factor * a + p1 * ab + p2 * (s + _TWO * a * a),
-        factor * b + p1 * (s + _TWO * b * b) + p2 * ab,
-    )
+    points: np.ndarray, focal: np.ndarray, distortion: np.ndarray, reach: np.float32, pixels: np.ndarray
+) -> None:
+    """``reprojection.project`` of points (n, 3) in camera space to pixels (2, n) from the camera's centre."""
+    fx, fy = focal
+    k1, k2, p1, p2, k3 = distortion
+    # Axis by axis, so that the processor works on several points at once.
+    planar = points.T.copy()
+    for at in range(len(points)):
+        x, y, z = planar[0, at], planar[1, at], planar[2, at]
+        # Comparisons that NaN passes, unlike min and max.
+        z = _NEAREST if z < _NEAREST else z
+        x, y = x / z, y / z
+        x = -reach if x < -reach else x
+        x = reach if x > reach else x
+        y = -reach if y < -reach else y
+        y = reach if y > reach else y
+        s, xy = x * x + y * y, _TWO * x * y
+        factor = _ONE + s * (k1 + s * (k2 + s * k3))
+        pixels[0, at] = fx * (factor * x + p1 * xy + p2 * (s + _TWO * x * x))
+        pixels[1, at] = fy * (factor * y + p1 * (s + _TWO * y * y) + p2 * xy)
 
 
 @njit(cache=True, nogil=True)

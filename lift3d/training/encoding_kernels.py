@@ -6,7 +6,6 @@ import numpy as np
 from numba import njit
 
 from lift3d.geometry.lenses import MOST_STEPS
-from lift3d.training.augmentation_kernels import FAST
 
 # Single precision stays so only among its own numbers.
 _ZERO, _ONE, _TWO, _THREE, _SIX = (np.float32(number) for number in (0, 1, 2, 3, 6))
@@ -14,7 +13,7 @@ _ZERO, _ONE, _TWO, _THREE, _SIX = (np.float32(number) for number in (0, 1, 2, 3,
 _TOLERANCE = np.float32(1e-10)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy")
 def mix_points(points: np.ndarray, index: np.ndarray, weights: np.ndarray, mixed: np.ndarray) -> None:
     """Joints that are sums of others, NaN where one of these is, or where there are none.
 
@@ -33,7 +32,7 @@ def mix_points(points: np.ndarray, index: np.ndarray, weights: np.ndarray, mixed
                 mixed[point, joint, axis] = total
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy")
 def mix_keypoints(
     xy: np.ndarray,
     confidence: np.ndarray,
@@ -70,7 +69,7 @@ def mix_keypoints(
                 confidence_out[window, joint, frame] = least
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy")
 def undistort_keypoints(
     focal: np.ndarray, centre: np.ndarray, distortion: np.ndarray, xy: np.ndarray, confidence: np.ndarray
 ) -> None:
@@ -101,7 +100,7 @@ def undistort_keypoints(
                     x[frame] = y[frame] = seen[frame] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _newton_step(
     shown_x: np.ndarray, shown_y: np.ndarray, lens: np.ndarray, x: np.ndarray, y: np.ndarray, good: np.ndarray
 ) -> int:
@@ -131,18 +130,23 @@ def _newton_step(
     return far
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy")
 def fill_gaps(xy: np.ndarray, confidence: np.ndarray, filled: np.ndarray) -> None:
     """Missing keypoints on straight lines over time; see ``set_encoding.fill_gaps``."""
     windows, frames, joints, _ = xy.shape
     for window in range(windows):
-        total, count = np.zeros(2), 0
+        total_x, total_y, seen = 0.0, 0.0, 0
         for frame in range(frames):
             for joint in range(joints):
+                x, y = xy[window, frame, joint, 0], xy[window, frame, joint, 1]
+                filled[window, frame, joint, 0], filled[window, frame, joint, 1] = x, y
                 if confidence[window, frame, joint] > 0:
-                    total += xy[window, frame, joint]
-                    count += 1
-        mean = total / max(count, 1)
+                    total_x += x
+                    total_y += y
+                    seen += 1
+        if seen == frames * joints:
+            continue
+        mean = total_x / max(seen, 1), total_y / max(seen, 1)
         for joint in range(joints):
             last = -1  # frame in which the joint was last seen
             for frame in range(frames):
@@ -153,14 +157,13 @@ def fill_gaps(xy: np.ndarray, confidence: np.ndarray, filled: np.ndarray) -> Non
                         for between in range(last + 1, frame):
                             share = np.float32(between - last) / np.float32(frame - last)
                             filled[window, between, joint, axis] = start + share * (end - start)
-                        filled[window, frame, joint, axis] = end
                     last = frame
             for frame in range(last + 1, frames):
                 for axis in range(2):
                     filled[window, frame, joint, axis] = xy[window, last, joint, axis] if last >= 0 else mean[axis]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy")
 def segment_lengths(joints: np.ndarray, starts: np.ndarray, ends: np.ndarray, lengths: np.ndarray) -> None:
     """Mean lengths (windows, segments) of segments over the frames in which both ends are seen, NaN if in none.
 
@@ -181,3 +184,26 @@ def segment_lengths(joints: np.ndarray, starts: np.ndarray, ends: np.ndarray, le
                     total += length
                     count += 1
             lengths[window, segment] = total / np.float32(count)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def make_targets(joints: np.ndarray, rotation: np.ndarray, target: np.ndarray, weight: np.ndarray) -> None:
+    """Joints from their root, turned, and their weight: 1, or 0 where they are missing; the target is 0 there.
+
+    Args:
+        joints: (windows, outputs, joints, 3), NaN where missing; the first is the root.
+        rotation: (windows, outputs, 3, 3) to the target's axes.
+        target, weight: (windows, outputs, joints, 3) and (windows, outputs, joints), the result.
+    """
+    windows, outputs, count, _ = joints.shape
+    for window in range(windows):
+        for output in range(outputs):
+            r, root = rotation[window, output], joints[window, output, 0]
+            for joint in range(count):
+                place = joints[window, output, joint]
+                x, y, z = place[0] - root[0], place[1] - root[1], place[2] - root[2]
+                known = np.isfinite(x) and np.isfinite(y) and np.isfinite(z)
+                weight[window, output, joint] = known
+                for axis in range(3):
+                    turned = r[axis, 0] * x + r[axis, 1] * y + r[axis, 2] * z
+                    target[window, output, joint, axis] = turned if known else _ZERO

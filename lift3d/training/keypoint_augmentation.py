@@ -1,6 +1,7 @@
 """Detections that fail, made of a prepared set's keypoints: noise, gaps, things in the way, sides that change places.
 
-All functions give new windows, work on whole batches, and take their random numbers from ``WindowDraws``.
+All functions work on whole batches and take their random numbers from ``WindowDraws``. ``damage_keypoints`` gives new
+windows, the others change their keypoints in place.
 """
 
 from __future__ import annotations
@@ -45,89 +46,78 @@ def damage_keypoints(
     windows: RawWindows, skeleton: Skeleton, augmentation: Augmentation, fps: float, draws: WindowDraws
 ) -> RawWindows:
     """The windows' keypoints with everything that the configuration asks for; poses stay as they are."""
+    # The other functions change these.
+    xy, confidence = (x.clone(memory_format=torch.contiguous_format) for x in (windows.xy, windows.confidence))
+    windows = replace(windows, xy=xy, confidence=confidence)
     if augmentation.noise_pixels > 0:
-        windows = _with_noise(windows, augmentation.noise_pixels * _thousandths(windows), draws)
+        add_noise(windows, augmentation.noise_pixels, draws)
     if augmentation.detector is not None:
-        windows = add_detector_errors(windows, skeleton, augmentation.detector, fps, draws)
+        add_detector_errors(windows, skeleton, augmentation.detector, fps, draws)
     if augmentation.swap_sides > 0:
-        windows = swap_sides(windows, skeleton, augmentation.swap_sides, draws)
+        swap_sides(windows, skeleton, augmentation.swap_sides, draws)
     if augmentation.occlusion > 0:
-        windows = hide_behind_obstacle(windows, augmentation.occlusion, draws)
+        hide_behind_obstacle(windows, augmentation.occlusion, draws)
     if augmentation.drop_joints > 0:
         frames, joints = windows.xy.shape[1:3]
         gone = draws.chance(augmentation.drop_joints, 1, joints) & draws.stretch(frames, joints, longest=LONGEST_GAP)
-        windows = _copied(windows)
         kernels.hide(gone.numpy(), *_keypoints(windows))
     return windows
 
 
+def add_noise(windows: RawWindows, thousandths: float, draws: WindowDraws) -> None:
+    """White noise, its standard deviation in thousandths of the image's longer side."""
+    frames, joints = windows.xy.shape[1:3]
+    size = windows.camera.image_size.amax(-1)[:, None].repeat(1, frames) * (thousandths / 1000)
+    one = np.ones((draws.windows, joints), np.float32)
+    _add_noise(windows, one, 0 * one, frames, size, draws)
+
+
 def add_detector_errors(
     windows: RawWindows, skeleton: Skeleton, noise: DetectorNoise, fps: float, draws: WindowDraws
-) -> RawWindows:
-    """Keypoints with the errors of a detector beside those that they have; see ``DetectorNoise``."""
-    windows = _copied(windows)
-    keypoints, metre = _keypoints(windows), _pixels_a_metre(windows).numpy()
+) -> None:
+    """The errors of a detector beside those that the keypoints have; see ``DetectorNoise``."""
+    keypoints, metre = _keypoints(windows), _pixels_a_metre(windows)
     frames, joints = windows.xy.shape[1:3]
-    level = (noise.spread * draws.normal(1)).exp() * relative_jitter(skeleton)
-    spacing = DRIFT_SECONDS * fps
-    places, phase = draws.places(kernels.noise_numbers(frames, joints, spacing)), draws.uniform().numpy()
-    sizes = (noise.jitter * level).numpy(), (noise.drift * level).numpy()
-    kernels.add_noise(normal_table().numpy(), places, *sizes, spacing, phase, metre, *keypoints)
+    level = ((noise.spread * draws.normal(1)).exp() * relative_jitter(skeleton)).numpy()
+    _add_noise(windows, noise.jitter * level, noise.drift * level, DRIFT_SECONDS * fps, metre, draws)
     gross = draws.runs(frames, joints, noise.outliers_per_second / fps, OUTLIER_SECONDS * fps)
-    kernels.add_gross_errors(gross.numpy(), draws.seeds(), GROSS, ADMITTED, metre, *keypoints)
+    kernels.add_gross_errors(gross.numpy(), draws.seeds(), GROSS, ADMITTED, metre.numpy(), *keypoints)
     for part in (_LEGS, _ARMS):
         swapped = draws.runs(frames, 1, noise.swaps_per_second / fps, SWAP_SECONDS * fps)
         kernels.exchange(swapped[..., 0].numpy(), _pairs(skeleton, part), *keypoints)
     lost = draws.runs(frames, 1, noise.losses_per_second / fps, LOST_SECONDS * fps)
     gaps = draws.runs(frames, joints, noise.gaps_per_second / fps, GAP_SECONDS * fps)
     kernels.hide((gaps | lost).numpy(), *keypoints)
-    return windows
 
 
-def swap_sides(windows: RawWindows, skeleton: Skeleton, probability: float, draws: WindowDraws) -> RawWindows:
+def swap_sides(windows: RawWindows, skeleton: Skeleton, probability: float, draws: WindowDraws) -> None:
     """In some windows left and right of the arms, of the legs or of both change places for a stretch."""
-    windows = _copied(windows)
     while_ = draws.chance(probability, 1) & draws.stretch(windows.xy.shape[1], longest=LONGEST_SWAP)
     kind = draws.uniform(1) * 3
     for part, chosen in ((_ARMS, kind < 2), (_LEGS, kind >= 1)):
         kernels.exchange((while_ & chosen).numpy(), _pairs(skeleton, part), *_keypoints(windows))
-    return windows
 
 
-def hide_behind_obstacle(windows: RawWindows, probability: float, draws: WindowDraws) -> RawWindows:
+def hide_behind_obstacle(windows: RawWindows, probability: float, draws: WindowDraws) -> None:
     """In some windows a rectangle of the image hides the keypoints in it for a stretch."""
-    windows = _copied(windows)
     place, half = draws.uniform(2), draws.uniform(2, low=OBSTACLE[0], high=OBSTACLE[1])
     while_ = draws.chance(probability, 1) & draws.stretch(windows.xy.shape[1], longest=1.0)
     kernels.hide_rectangle(while_.numpy(), place.numpy(), half.numpy(), *_keypoints(windows))
-    return windows
 
 
-def _with_noise(windows: RawWindows, deviation: Tensor, draws: WindowDraws) -> RawWindows:
-    """Keypoints with white noise of a standard deviation (batch,) in pixels."""
-    windows = _copied(windows)
+def _add_noise(
+    windows: RawWindows, jitter: np.ndarray, drift: np.ndarray, spacing: float, metre: Tensor, draws: WindowDraws
+) -> None:
+    """Noise as ``kernels.add_noise`` has it, of numbers of each window's own."""
     frames, joints = windows.xy.shape[1:3]
-    metre = deviation[:, None].repeat(1, frames).numpy()
-    one = np.ones((draws.windows, joints), np.float32)
-    places, phase = draws.places(kernels.noise_numbers(frames, joints, frames)), np.zeros(draws.windows, np.float32)
-    kernels.add_noise(normal_table().numpy(), places, one, 0 * one, frames, phase, metre, *_keypoints(windows))
-    return windows
-
-
-def _copied(windows: RawWindows) -> RawWindows:
-    """The windows with keypoints of their own, for kernels to change."""
-    xy, confidence = (x.clone(memory_format=torch.contiguous_format) for x in (windows.xy, windows.confidence))
-    return replace(windows, xy=xy, confidence=confidence)
+    places, phase = draws.places(kernels.noise_numbers(frames, joints, spacing)), draws.uniform().numpy()
+    sizes = jitter, drift, spacing, phase, metre.numpy()
+    kernels.add_noise(normal_table().numpy(), places, *sizes, *_keypoints(windows))
 
 
 def _keypoints(windows: RawWindows) -> tuple[np.ndarray, np.ndarray]:
     """Keypoints and their confidence for kernels."""
     return windows.xy.numpy(), windows.confidence.numpy()
-
-
-def _thousandths(windows: RawWindows) -> Tensor:
-    """(batch,) pixels that a thousandth of the image's longer side is."""
-    return windows.camera.image_size.amax(-1) / 1000
 
 
 def _pixels_a_metre(windows: RawWindows) -> Tensor:

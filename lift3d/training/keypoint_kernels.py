@@ -11,7 +11,7 @@ from numba import njit
 from lift3d.training.window_draws import next_share
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def add_noise(
     normal: np.ndarray,
     place: np.ndarray,
@@ -157,11 +157,11 @@ def hide_rectangle(
                     for axis in range(2):
                         low[axis] = min(low[axis], xy[window, frame, joint, axis])
                         high[axis] = max(high[axis], xy[window, frame, joint, axis])
-        centre, reach = low + (high - low) * place[window], (high - low) * half[window]
+        (x, y), (reach_x, reach_y) = low + (high - low) * place[window], (high - low) * half[window]
         for frame in range(frames):
             if chosen[window, frame]:
                 for joint in range(joints):
-                    away = np.abs(xy[window, frame, joint] - centre)
-                    if away[0] <= reach[0] and away[1] <= reach[1]:
+                    away_x, away_y = abs(xy[window, frame, joint, 0] - x), abs(xy[window, frame, joint, 1] - y)
+                    if away_x <= reach_x and away_y <= reach_y:
                         xy[window, frame, joint] = 0
                         confidence[window, frame, joint] = 0

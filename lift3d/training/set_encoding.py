@@ -98,10 +98,9 @@ class ImageEncoding(SetEncoding):
             [torch.ones_like(size[..., :1]), size[..., 1:] / size[..., :1]], -1
         )
         joints = clean.xyz[:, self.cut.poses]
-        root = joints[:, :, :1]
-        target, weight = _known(joints - root)
-        known_root, _ = _known(root)
-        return Batch(inputs, target, weight, windows.index, known_root[:, :, 0], self._keypoints(clean), windows.camera)
+        axes = torch.eye(3).repeat(*joints.shape[:2], 1, 1)
+        root = joints[:, :, 0].nan_to_num()
+        return Batch(inputs, *_targets(joints, axes), windows.index, root, self._keypoints(clean), windows.camera)
 
 
 class PersonEncoding(SetEncoding):
@@ -131,14 +130,11 @@ class PersonEncoding(SetEncoding):
             plane /= focal[:, None, None, None]
         inputs, rotation = encode_windows(plane, confidence, known, self.cut.given, self.cut.poses)
         joints = self._to_target.points(clean.xyz)
-        joints = joints * (REFERENCE_HEIGHT / stature(joints))[:, None, None, None]
-        joints = joints[:, self.cut.poses]
-        root = joints[:, :, :1]
-        target, weight = _known((joints - root) @ rotation.mT)
+        joints = joints[:, self.cut.poses] * (REFERENCE_HEIGHT / stature(joints))[:, None, None, None]
         # Without the focal length nobody can say where the person is, nor where the joints fall in the image.
-        root, _ = _known(torch.where(known[:, None, None, None], root, torch.nan))
+        root = joints[:, :, 0].nan_to_num() * known[:, None, None]
         keypoints = self._keypoints(clean) * known[:, None, None, None]
-        return Batch(inputs, target, weight, windows.index, root[:, :, 0], keypoints, camera, rotation.mT)
+        return Batch(inputs, *_targets(joints, rotation), windows.index, root, keypoints, camera, rotation.mT)
 
 
 def fill_gaps(xy: Tensor, confidence: Tensor) -> Tensor:
@@ -185,7 +181,8 @@ def stature(joints: Tensor) -> Tensor:
     return torch.where(known.any(-1), height, REFERENCE_HEIGHT)
 
 
-def _known(points: Tensor) -> tuple[Tensor, Tensor]:
-    """Points with 0 for NaN, and their weight (...): 1, or 0 where they were NaN."""
-    known = points.isfinite().all(-1)
-    return torch.where(known[..., None], points, 0.0), known.to(points.dtype)
+def _targets(joints: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor]:
+    """Targets and their weights: joints (batch, outputs, joints, 3) from their root, turned (batch, outputs, 3, 3)."""
+    target, weight = torch.empty(joints.shape), torch.empty(joints.shape[:-1])
+    kernels.make_targets(joints.numpy(), rotation.contiguous().numpy(), target.numpy(), weight.numpy())
+    return target, weight

@@ -8,11 +8,12 @@ import pytest
 import torch
 from set_samples import make_windows
 
+from lift3d.datasets.windows import RawWindows
 from lift3d.skeletons import COCO17, H36M17
 from lift3d.training.augmentation import change_bodies, change_speed, frames_beyond, mirror, move_bodies, resize_bones
 from lift3d.training.configuration import Augmentation
 from lift3d.training.detector_noise import DetectorNoise
-from lift3d.training.keypoint_augmentation import add_detector_errors, damage_keypoints
+from lift3d.training.keypoint_augmentation import damage_keypoints
 from lift3d.training.losses import bone_lengths
 from lift3d.training.reprojection import project
 from lift3d.training.window_draws import WindowDraws, coin
@@ -22,6 +23,11 @@ BOTH = (H36M17, H36M17)
 
 def draws(windows: int = 6, step: int = 3, first: int = 0) -> WindowDraws:
     return WindowDraws(7, step, first, windows)
+
+
+def detected(windows: RawWindows, noise: DetectorNoise) -> RawWindows:
+    """As a detector with this noise sees them, at 50 frames a second."""
+    return damage_keypoints(windows, H36M17, Augmentation(detector=noise), 50.0, draws(len(windows.index)))
 
 
 def test_parts_draw_what_the_whole_draws() -> None:
@@ -217,15 +223,15 @@ def test_noise_has_the_size_that_it_is_given() -> None:
 def test_detectors_err_in_metres_of_the_body() -> None:
     windows = make_windows(60, 40)
     quiet = DetectorNoise(0.02, 0, 0, 0, 0, 0, 0, 0)
-    found = add_detector_errors(windows, H36M17, quiet, 50.0, draws(60))
+    found = detected(windows, quiet)
     error = found.xy - windows.xy
     metres = error * (windows.xyz[:, :, :1, 2:] / 1144)
     assert metres[:, :, H36M17.index("left_elbow")].std().item() == pytest.approx(0.02, rel=0.05)
     assert metres[:, :, H36M17.index("left_wrist")].std().item() == pytest.approx(0.028, rel=0.05)
     assert torch.equal(found.confidence, windows.confidence)
     silent = DetectorNoise(0, 0, 0, 0, 0, 0, 0, 0)
-    torch.testing.assert_close(add_detector_errors(windows, H36M17, silent, 50.0, draws(60)).xy, windows.xy)
-    gone = add_detector_errors(windows, H36M17, DetectorNoise(0, 0, 0, 0, 0, 0.5, 0.5, 0), 50.0, draws(60))
+    torch.testing.assert_close(detected(windows, silent).xy, windows.xy)
+    gone = detected(windows, DetectorNoise(0, 0, 0, 0, 0, 0.5, 0.5, 0))
     share = (gone.confidence == 0).float().mean().item()
     # Starts a second times their mean length: half a second of joints, a third of whole people, some of them twice.
     assert share == pytest.approx(1 - (1 - 0.5 * 0.42) * (1 - 0.5 * 0.34), abs=0.06)

@@ -2,6 +2,10 @@
 
 Arrays are those of ``RawWindows``: xy (windows, frames, joints of the 2D layout, 2) in pixels, confidence without the
 last axis, 0 where missing; xyz (windows, frames, joints of the 3D layout, 3) in metres, NaN where missing.
+
+In these kernels and the others beside them there is no fast mathematics: NaN must stay NaN, and a window gets the same
+numbers in every part of a batch. Arrays are written number by number, since numba takes long to compile what numpy does
+with whole ones; and none is parallel, since batches are made in several threads, which not every layer of numba allows.
 """
 
 from __future__ import annotations
@@ -79,8 +83,9 @@ def move_rigidly(xyz: np.ndarray, rotation: np.ndarray, shift: np.ndarray, out: 
     """Poses of each window turned by its rotation (windows, 3, 3), then shifted (windows, 3)."""
     for window in range(len(xyz)):
         # By themselves the numbers stay in registers.
-        (a, b, c), (d, e, f), (g, h, i) = rotation[window]
-        u, v, w = shift[window]
+        r, s = rotation[window], shift[window]
+        a, b, c, d, e, f, g, h, i = r[0, 0], r[0, 1], r[0, 2], r[1, 0], r[1, 1], r[1, 2], r[2, 0], r[2, 1], r[2, 2]
+        u, v, w = s[0], s[1], s[2]
         given, moved = xyz[window].reshape(-1, 3), out[window].reshape(-1, 3)
         for point in range(len(given)):
             x, y, z = given[point, 0], given[point, 1], given[point, 2]
@@ -141,7 +146,7 @@ def shift_keypoints(
                     xy[window, frame, joint, 0] += shift_x
                     xy[window, frame, joint, 1] += shift_y
                 else:
-                    xy[window, frame, joint] = 0
+                    xy[window, frame, joint, 0] = xy[window, frame, joint, 1] = 0
                     confidence[window, frame, joint] = 0
 
 
@@ -150,8 +155,8 @@ def _project(
     points: np.ndarray, focal: np.ndarray, distortion: np.ndarray, reach: np.float32, pixels: np.ndarray
 ) -> None:
     """``reprojection.project`` of points (n, 3) in camera space to pixels (2, n) from the camera's centre."""
-    fx, fy = focal
-    k1, k2, p1, p2, k3 = distortion
+    fx, fy = focal[0], focal[1]
+    k1, k2, p1, p2, k3 = distortion[0], distortion[1], distortion[2], distortion[3], distortion[4]
     # Axis by axis, so that the processor works on several points at once.
     planar = points.T.copy()
     for at in range(len(points)):
@@ -192,18 +197,17 @@ def mirror(
         xy_out, confidence_out, xyz_out: all windows, the chosen ones mirrored.
     """
     for window in range(len(chosen)):
-        if not chosen[window]:
-            xy_out[window], confidence_out[window], xyz_out[window] = xy[window], confidence[window], xyz[window]
-            continue
+        turned = chosen[window]
         for frame in range(xy.shape[1]):
             for joint in range(len(order_2d)):
-                other = order_2d[joint]
-                seen = confidence[window, frame, other] > 0
-                confidence_out[window, frame, joint] = confidence[window, frame, other]
-                xy_out[window, frame, joint, 0] = width[window] - xy[window, frame, other, 0] if seen else 0
+                other = order_2d[joint] if turned else joint
+                x, seen = xy[window, frame, other, 0], confidence[window, frame, other]
+                confidence_out[window, frame, joint] = seen
+                xy_out[window, frame, joint, 0] = width[window] - x if turned and seen > 0 else x
                 xy_out[window, frame, joint, 1] = xy[window, frame, other, 1]
             for joint in range(len(order_3d)):
-                other = order_3d[joint]
-                xyz_out[window, frame, joint, 0] = -xyz[window, frame, other, 0]
+                other = order_3d[joint] if turned else joint
+                x = xyz[window, frame, other, 0]
+                xyz_out[window, frame, joint, 0] = -x if turned else x
                 xyz_out[window, frame, joint, 1] = xyz[window, frame, other, 1]
                 xyz_out[window, frame, joint, 2] = xyz[window, frame, other, 2]

@@ -82,7 +82,7 @@ def undistort_keypoints(
     windows, joints, _, frames = xy.shape
     shown_x, shown_y, good = np.empty(frames, np.float32), np.empty(frames, np.float32), np.empty(frames, np.bool_)
     for window in range(windows):
-        cx, cy = centre[window]
+        cx, cy = centre[window, 0], centre[window, 1]
         fx, fy = _ONE / focal[window, 0], _ONE / focal[window, 1]
         lens = distortion[window]
         for joint in range(joints):
@@ -105,7 +105,7 @@ def _newton_step(
     shown_x: np.ndarray, shown_y: np.ndarray, lens: np.ndarray, x: np.ndarray, y: np.ndarray, good: np.ndarray
 ) -> int:
     """One step of ``lenses.undistort`` for points (n,), in place; how many moved far, and which are points now."""
-    k1, k2, p1, p2, k3 = lens
+    k1, k2, p1, p2, k3 = lens[0], lens[1], lens[2], lens[3], lens[4]
     far = 0
     for at in range(len(x)):
         u, v = x[at], y[at]

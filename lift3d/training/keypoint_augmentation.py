@@ -69,7 +69,7 @@ def add_noise(windows: RawWindows, thousandths: float, draws: WindowDraws) -> No
     frames, joints = windows.xy.shape[1:3]
     size = windows.camera.image_size.amax(-1)[:, None].repeat(1, frames) * (thousandths / 1000)
     one = np.ones((draws.windows, joints), np.float32)
-    _add_noise(windows, one, 0 * one, frames, size, draws)
+    _add_noise(windows, one, 0 * one, float(frames), size, draws)
 
 
 def add_detector_errors(
@@ -110,9 +110,10 @@ def _add_noise(
 ) -> None:
     """Noise as ``kernels.add_noise`` has it, of numbers of each window's own."""
     frames, joints = windows.xy.shape[1:3]
-    places, phase = draws.places(kernels.noise_numbers(frames, joints, spacing)), draws.uniform().numpy()
-    sizes = jitter, drift, spacing, phase, metre.numpy()
-    kernels.add_noise(normal_table().numpy(), places, *sizes, *_keypoints(windows))
+    knots = int((frames - 1) / spacing + 1) + 2
+    numbers = normal_table().numpy(), draws.places(2 * joints * (knots + frames))
+    line = spacing, knots, draws.uniform().numpy()
+    kernels.add_noise(*numbers, jitter, drift, *line, metre.numpy(), *_keypoints(windows))
 
 
 def _keypoints(windows: RawWindows) -> tuple[np.ndarray, np.ndarray]:

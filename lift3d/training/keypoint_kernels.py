@@ -18,6 +18,7 @@ def add_noise(
     jitter: np.ndarray,
     drift: np.ndarray,
     spacing: float,
+    knots: int,
     phase: np.ndarray,
     metre: np.ndarray,
     xy: np.ndarray,
@@ -27,9 +28,10 @@ def add_noise(
 
     Args:
         normal: (n,) normal numbers, which window w reads from ``place[w]`` on.
-        place: (windows,) first of ``noise_numbers`` numbers.
+        place: (windows,) first of 2 joints (knots + frames) numbers.
         jitter, drift: (windows, joints) standard deviation of the white noise and of the knots, metres.
-        spacing, phase: frames from knot to knot, and (windows,) in 0..1 where in its first interval a window starts.
+        spacing, knots: frames from knot to knot, and how many there are.
+        phase: (windows,) in 0..1, where in its first interval a window starts.
         metre: (windows, frames) pixels a metre.
         xy, confidence: the keypoints.
     """
@@ -37,7 +39,7 @@ def add_noise(
     step = np.float32(1 / spacing)
     for window in range(windows):
         row = 2 * joints
-        white = place[window] + row * knot_count(frames, spacing)
+        white = place[window] + row * knots
         for frame in range(frames):
             at = np.float32(frame) * step + phase[window]
             knot = int(at)
@@ -54,17 +56,6 @@ def add_noise(
             for joint in range(joints):
                 if confidence[window, frame, joint] <= 0:
                     xy[window, frame, joint, :] = 0
-
-
-@njit(cache=True)
-def knot_count(frames: int, spacing: float) -> int:
-    """Knots that a line over so many frames needs, whatever its phase."""
-    return int((frames - 1) / spacing + 1) + 2
-
-
-def noise_numbers(frames: int, joints: int, spacing: float) -> int:
-    """Normal numbers that ``add_noise`` reads for a window."""
-    return 2 * joints * (frames + int(knot_count(frames, spacing)))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -150,18 +141,18 @@ def hide_rectangle(
     for window in range(windows):
         if not chosen[window].any():
             continue
-        low, high = np.full(2, np.inf), np.full(2, -np.inf)
+        left, top, right, bottom = np.inf, np.inf, -np.inf, -np.inf
         for frame in range(frames):
             for joint in range(joints):
                 if confidence[window, frame, joint] > 0:
-                    for axis in range(2):
-                        low[axis] = min(low[axis], xy[window, frame, joint, axis])
-                        high[axis] = max(high[axis], xy[window, frame, joint, axis])
-        (x, y), (reach_x, reach_y) = low + (high - low) * place[window], (high - low) * half[window]
+                    x, y = xy[window, frame, joint, 0], xy[window, frame, joint, 1]
+                    left, right, top, bottom = min(left, x), max(right, x), min(top, y), max(bottom, y)
+        width, height = right - left, bottom - top
         for frame in range(frames):
-            if chosen[window, frame]:
-                for joint in range(joints):
-                    away_x, away_y = abs(xy[window, frame, joint, 0] - x), abs(xy[window, frame, joint, 1] - y)
-                    if away_x <= reach_x and away_y <= reach_y:
-                        xy[window, frame, joint] = 0
-                        confidence[window, frame, joint] = 0
+            for joint in range(joints):
+                away_x = abs(xy[window, frame, joint, 0] - left - width * place[window, 0])
+                away_y = abs(xy[window, frame, joint, 1] - top - height * place[window, 1])
+                hidden = away_x <= width * half[window, 0] and away_y <= height * half[window, 1]
+                if chosen[window, frame] and hidden:
+                    xy[window, frame, joint] = 0
+                    confidence[window, frame, joint] = 0

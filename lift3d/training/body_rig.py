@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from lift3d.lifting.normalization import REFERENCE_HEIGHT
 from lift3d.skeletons import H36M17, LIFTER23
@@ -31,12 +29,15 @@ PROPORTIONS = {
     "head": (0.165, 0.013),
     "foot": (0.093, 0.012),
 }
-_MEAN, _DEVIATION = torch.tensor(list(PROPORTIONS.values())).T
+_MEAN, _DEVIATION = np.array(list(PROPORTIONS.values()), np.float32).T
 
 SIDES = ("left", "right")
 # Directions of bones: those that the upper body of another window may replace, and those of hips and legs.
 UPPER_BONES = ("spine", "neck", "head", *(f"{s}_{b}" for s in SIDES for b in ("shoulder", "upper_arm", "forearm")))
 LOWER_BONES = ("hips", *(f"{s}_{b}" for s in SIDES for b in ("thigh", "shin", "foot")))
+# What is turned as one: each arm and each leg.
+LIMBS = [[f"{s}_{b}" for b in ("upper_arm", "forearm")] for s in SIDES]
+LIMBS += [[f"{s}_{b}" for b in ("thigh", "shin", "foot")] for s in SIDES]
 # Directions that follow from those of the bones; ``gaze`` is where the face looks.
 DERIVED = (
     "trunk", "left_sole", "right_sole", "chest_lateral", "chest_up", "hips_forward", "hips_up", "head_forward",
@@ -62,6 +63,7 @@ _PARAMETERS = (
 )  # fmt: skip
 _P = {parameter: index for index, parameter in enumerate(_PARAMETERS)}
 _NECK = LIFTER23.index("neck")
+_THORAX, _HEAD_TOP = H36M17.index("thorax"), H36M17.index("head_top")
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,11 @@ class Joints:
         target: (batch, 17, vectors) joints of H36M17.
     """
 
-    seen: Tensor
-    target: Tensor
+    seen: np.ndarray
+    target: np.ndarray
 
 
-def draw_joints(recorded_thigh: Tensor, definition_metres: float, draws: Draws) -> Joints:
+def draw_joints(recorded_thigh: np.ndarray, definition_metres: float, draws: Draws) -> Joints:
     """Bodies of REFERENCE_HEIGHT with proportions drawn at random.
 
     Args:
@@ -85,35 +87,47 @@ def draw_joints(recorded_thigh: Tensor, definition_metres: float, draws: Draws) 
         definition_metres: how far detectors' joints lie from the targets', one standard deviation.
         draws: random numbers.
     """
-    numbers = draws.normal(len(PROPORTIONS) + len(_SHARED) + len(_OWN) + 1)
-    shares, shared, own, pitch = numbers.split([len(PROPORTIONS), len(_SHARED), len(_OWN), 1], dim=1)
-    lengths = _MEAN + _DEVIATION * shares.clamp(-2.5, 2.5)
+    drawn = draws.normal(len(PROPORTIONS) + len(_SHARED) + len(_OWN) + 1)
+    shares, shared, own, pitch = np.split(drawn, np.cumsum([len(PROPORTIONS), len(_SHARED), len(_OWN)]), axis=1)
+    lengths = _MEAN + _DEVIATION * shares.clip(-2.5, 2.5)
     # Stature is what adds up from ankle to the top of the head, and 4.5 % of it below the ankle.
-    stature = lengths[:, [_P[name] for name in ("shin", "thigh", "trunk", "head")]].sum(1, keepdim=True)
-    lengths = lengths * (0.955 / stature) * REFERENCE_HEIGHT
+    stature = lengths[:, [_P[name] for name in ("shin", "thigh", "trunk", "head")]].sum(1, keepdims=True)
+    lengths = lengths * (0.955 * REFERENCE_HEIGHT / stature)
     growth = lengths[:, _P["thigh"], None] / recorded_thigh[:, None]
     face_size = lengths[:, _P["head"], None] / 0.28
     pitch = 0.25 * pitch
     parameters = [
-        lengths, definition_metres * shared, 0.3 * definition_metres * own, growth, torch.ones_like(growth),
-        face_size, face_size * pitch.cos(), face_size * pitch.sin(),
+        lengths, definition_metres * shared, 0.3 * definition_metres * own, growth, np.ones_like(growth),
+        face_size, face_size * np.cos(pitch), face_size * np.sin(pitch),
     ]  # fmt: skip
-    rows = (torch.cat(parameters, dim=1) @ _rig().flatten(1)).unflatten(1, (-1, len(VECTORS)))
-    seen, throat, target = rows.split([len(LIFTER23.joints), 1, len(H36M17.joints)], dim=1)
+    seen, target = (_weigh(np.concatenate(parameters, axis=1), *terms) for terms in _terms())
     # "Neck" is the middle of the shoulders for some detectors and the throat for others.
-    share = draws.uniform(1) * 1.3 - 0.2
-    seen[:, _NECK] += share * (throat[:, 0] - seen[:, _NECK])
+    throat = 0.8 * target[:, _THORAX] + 0.2 * target[:, _HEAD_TOP]
+    seen[:, _NECK] += (draws.uniform(1) * 1.3 - 0.2) * (throat - seen[:, _NECK])
     return Joints(seen, target)
 
 
+def _weigh(numbers: np.ndarray, joints: int, places: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Weights (windows, joints, vectors) of the numbers of windows (windows, parameters), and of ``_terms``."""
+    from lift3d.training.compiled import over_windows
+    from lift3d.training.joint_kernels import weigh
+
+    weights = np.zeros((len(numbers), joints, len(VECTORS)), np.float32)
+    over_windows(weigh, len(numbers), numbers, places, factors, weights)
+    return weights
+
+
 @lru_cache
-def _rig() -> Tensor:
-    """(parameters, 23 + 1 + 17, vectors): seen joints with the neck between the shoulders, the throat, the target."""
+def _terms() -> list[tuple[int, np.ndarray, np.ndarray]]:
+    """Of the seen joints, with the neck between the shoulders, and of the target: how many joints, and their terms.
+
+    Each term is a (parameter, joint, vector) and a factor: joints are the sums of number times direction.
+    """
     body = _body()
     seen = _seen(body)
-    throat = body["thorax"] + 0.2 * (body["head_top"] - body["thorax"])
-    rows = [seen[joint] for joint in LIFTER23.joints] + [throat] + [body[joint] for joint in H36M17.joints]
-    return torch.from_numpy(np.stack(rows, axis=1).astype(np.float32))
+    joints = [seen[joint] for joint in LIFTER23.joints], [body[joint] for joint in H36M17.joints]
+    rigs = [np.stack(each, axis=1) for each in joints]
+    return [(rig.shape[1], np.argwhere(rig), rig[rig != 0].astype(np.float32)) for rig in rigs]
 
 
 def _term(parameter: str, vector: str) -> np.ndarray:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lift3d.skeletons import LIFTER23, Skeleton
-from lift3d.training.draws import CELL_NUMBERS, Cells, Draws, Run, knots, normal_table
+from lift3d.training.draws import Draws, Run, knot_count, normal_table, place_knots
 
 _INDEX = {joint: index for index, joint in enumerate(LIFTER23.joints)}
 _LEGS = [j for j, name in enumerate(LIFTER23.joints) if name.split("_", 1)[-1] in ("knee", "ankle", "heel", "big_toe")]
@@ -51,13 +52,14 @@ def relative_jitter(skeleton: Skeleton) -> Tensor:
     return torch.tensor([_RELATIVE_JITTER.get(name.split("_", 1)[-1], 1.0) for name in skeleton.joints])
 
 
-_RELATIVE = relative_jitter(LIFTER23)
-_SHARES = torch.tensor([share for share, _ in MISSING_PARTS]).cumsum(0)
-_SHOWN = torch.tensor([[float(j not in part) for j in range(len(LIFTER23))] for _, part in MISSING_PARTS])
-# What changes sides together.
-_SWAPPED = (torch.tensor(_LEGS + _HIPS), torch.tensor(_ARMS[0] + _ARMS[1]))
-_MIRROR = torch.tensor(LIFTER23.mirror_order)
+_RELATIVE = relative_jitter(LIFTER23).numpy()
+_SHARES = np.cumsum([share for share, _ in MISSING_PARTS])
+_SHOWN = np.array([[j not in part for j in range(len(LIFTER23))] for _, part in MISSING_PARTS], np.float32)
+# (left, right) joints that change sides together: those of the legs, and those of the arms.
+SWAPPED = [[pair for pair in LIFTER23.pairs if pair[0] in part] for part in (_LEGS + _HIPS, _ARMS[0])]
 
+# Kinds of runs: a joint's gross errors, a joint that is missing, the whole person missing, and each of SWAPPED.
+OUTLIER, GAP, LOSS, SWAP = range(4)
 # Seconds between two knots of a joint's slowly changing error.
 DRIFT_SECONDS = 0.3
 # Longest runs of what happens now and then, seconds.
@@ -104,49 +106,36 @@ def detect(plane: Tensor, depth: Tensor, noise: DetectorNoise, fps: float, draws
     Returns:
         plane (batch, 23, 2, frames) with errors and confidence (batch, 23, frames), 0 where missing.
     """
-    _, joints, _, frames = plane.shape
+    from lift3d.training.compiled import over_windows
+    from lift3d.training.detector_kernels import Errors, detect_windows
+
+    windows, joints, _, frames = plane.shape
     swap = Run(noise.swaps_per_second, SWAP_SECONDS)
-    outliers, gaps, losses, *swaps = draws.runs(
-        [
-            Run(noise.outliers_per_second * joints, OUTLIER_SECONDS),
-            Run(noise.gaps_per_second * joints, GAP_SECONDS),
-            Run(noise.losses_per_second, LOST_SECONDS),
-            *[swap] * len(_SWAPPED),
-        ],
-        frames,
-        fps,
+    kinds = [
+        Run(noise.outliers_per_second * joints, OUTLIER_SECONDS),
+        Run(noise.gaps_per_second * joints, GAP_SECONDS),
+        Run(noise.losses_per_second, LOST_SECONDS),
+        *[swap] * len(SWAPPED),
+    ]
+    runs = draws.runs(kinds, frames, fps)
+    phase, typical, silent, kind = draws.uniform(4).T
+    level, own = np.split(draws.normal(1 + joints), [1], axis=1)
+    size = np.exp(noise.spread * level) * _RELATIVE
+    knots = knot_count(frames, DRIFT_SECONDS * fps)
+    errors = Errors(
+        noise.jitter * size,
+        noise.drift * size,
+        draws.places(2 * joints * frames),
+        draws.places(2 * joints * knots),
+        knots,
+        *place_knots(frames, DRIFT_SECONDS * fps, phase),
+        0.55 + 0.4 * typical[:, None] + 0.1 * own,
+        draws.places(joints * frames),
+        np.where(silent < noise.silent_probability, np.float32(1), np.float32(0.1)),
+        _SHOWN[np.searchsorted(_SHARES, kind * _SHARES[-1])],
     )
-    phase, typical, silent, kind = draws.uniform(4).unbind(1)
-    level, own = draws.normal(1 + joints).split([1, joints], dim=1)
-
-    slow = knots(frames, DRIFT_SECONDS * fps, phase)
-    drift, error = draws.noise(2 * joints, slow.shape[1]), draws.noise(2 * joints, frames)
-    error.baddbmm_(drift, slow, beta=noise.jitter, alpha=noise.drift)
-    size = ((noise.spread * level).exp() * _RELATIVE)[..., None] / depth[:, None]
-    found = error.view_as(plane).mul_(size[:, :, None]).add_(plane)
-    # Three normal numbers for every gross error: x, y, and whether the detector knows.
-    gross = normal_table()[outliers.place[:, None] + torch.arange(CELL_NUMBERS)]
-    row = outliers.window * joints + (outliers.own * joints).long()
-    away = gross * (GROSS / depth[outliers.window, outliers.frame])[:, None]
-    for axis in (0, 1):
-        found.view(-1).index_add_(0, (2 * row + axis) * frames + outliers.frame, away[:, axis])
-    for part, cells in zip(_SWAPPED, swaps, strict=True):
-        _swap_sides(found, part, cells)
-
-    certain = silent < noise.silent_probability
-    usual = (0.55 + 0.4 * typical[:, None] + 0.1 * own)[..., None]
-    confidence = torch.add(usual, draws.noise(joints, frames), alpha=0.05)
-    torch.maximum(confidence, torch.where(certain, 1.0, 0.1)[:, None, None], out=confidence).clamp_max_(1)
-    chance = torch.special.ndtr(gross[:, 2])
-    doubt = torch.where((chance < ADMITTED) & ~certain[outliers.window], 0.4 * chance / ADMITTED, 1.0)
-    confidence.view(-1).scatter_reduce_(0, row * frames + outliers.frame, doubt, "prod")
-    confidence[gaps.window, (gaps.own * joints).long(), gaps.frame] = 0
-    confidence[losses.window, :, losses.frame] = 0
-    confidence *= _SHOWN[torch.searchsorted(_SHARES, kind * _SHARES[-1])][..., None]
-    return found, confidence
-
-
-def _swap_sides(found: Tensor, part: Tensor, cells: Cells) -> None:
-    """Exchange left and right of the joints of ``part`` (joints,) in some frames, in place."""
-    window, frame = cells.window[:, None], cells.frame[:, None]
-    found[window, part, :, frame] = found[window, _MIRROR[part], :, frame]
+    found, confidence = np.empty(plane.shape, np.float32), np.empty((windows, joints, frames), np.float32)
+    over_windows(
+        detect_windows, windows, plane.numpy(), depth.numpy(), errors, runs, normal_table().numpy(), found, confidence
+    )
+    return torch.from_numpy(found), torch.from_numpy(confidence)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -35,23 +35,27 @@ class Run:
     longest: float
 
 
-@dataclass(frozen=True)
-class Cells:
-    """Frames of runs; every field is (cells,).
+# Numbers of ``normal_table`` for each frame of a run.
+CELL_NUMBERS = 3
+
+
+class Runs(NamedTuple):
+    """Runs of a batch, window by window.
 
     Attributes:
-        window, frame: int64, which frame it is.
-        own: float32 uniform number in 0..1 of the run.
-        place: int64 place in ``normal_table`` of ``CELL_NUMBERS`` numbers of the frame's own.
+        first: (windows + 1,) int64: the runs of a window are those from ``first[window]`` to ``first[window + 1]``.
+        kind: (runs,) int64.
+        begin, length: (runs,) int64 frames; they may begin before the window does and end after it.
+        own: (runs,) uniform number in 0..1, 1 excluded.
+        place: (runs,) int64 place in ``normal_table`` of ``CELL_NUMBERS`` numbers for each frame.
     """
 
-    window: Tensor
-    frame: Tensor
-    own: Tensor
-    place: Tensor
-
-
-CELL_NUMBERS = 3
+    first: np.ndarray
+    kind: np.ndarray
+    begin: np.ndarray
+    length: np.ndarray
+    own: np.ndarray
+    place: np.ndarray
 
 
 class Draws:
@@ -69,66 +73,76 @@ class Draws:
         self.generators = [np.random.Generator(np.random.SFC64(seed)) for seed in seeds]
         self.sizes = list(sizes)
         self.batch = sum(sizes)
-        self._normal, self._uniform = (torch.empty(self.batch, 0) for _ in range(2))
+        self._first = np.cumsum([0, *sizes[:-1]])
+        self._normal, self._uniform = (np.empty((self.batch, 0), np.float32) for _ in range(2))
 
-    def normal(self, count: int) -> Tensor:
-        """(batch, count) normal numbers."""
+    def normal(self, count: int) -> np.ndarray:
+        """(batch, count) normal numbers, float32."""
         if count > self._normal.shape[1]:
-            self._normal = self._draw(lambda generator, shape: generator.standard_normal(shape, np.float32), count)
-        numbers, self._normal = self._normal[:, :count], self._normal[:, count:]
+            self._normal = self._draw(np.random.Generator.standard_normal, count)
+        numbers, self._normal = np.split(self._normal, [count], axis=1)
         return numbers
 
-    def uniform(self, count: int) -> Tensor:
-        """(batch, count) numbers in 0..1, 1 excluded."""
+    def uniform(self, count: int) -> np.ndarray:
+        """(batch, count) numbers in 0..1, 1 excluded, float32."""
         if count > self._uniform.shape[1]:
-            self._uniform = self._draw(lambda generator, shape: generator.random(shape, np.float32), count)
-        numbers, self._uniform = self._uniform[:, :count], self._uniform[:, count:]
+            self._uniform = self._draw(np.random.Generator.random, count)
+        numbers, self._uniform = np.split(self._uniform, [count], axis=1)
         return numbers
 
-    def other(self, steps: int) -> Tensor:
-        """(batch,) int64, for each window the one ``steps`` further on in its shard, which goes round."""
-        firsts = accumulate([0, *self.sizes[:-1]])
-        return torch.cat(
-            [first + torch.arange(size).roll(-steps) for first, size in zip(firsts, self.sizes, strict=True)]
-        )
+    def others(self, count: int) -> np.ndarray:
+        """(batch, count) int64, for each window the ones behind it in its shard, which goes round."""
+        first, size = (np.repeat(values, self.sizes)[:, None] for values in (self._first, self.sizes))
+        window = np.arange(self.batch)[:, None]
+        others: np.ndarray = first + (window - first + np.arange(1, count + 1)) % size
+        return others
 
-    def noise(self, rows: int, frames: int) -> Tensor:
-        """(batch, rows, frames) normal numbers of ``normal_table``."""
-        stretches = normal_table().unfold(0, rows * frames, 1)
-        first = (self.uniform(1)[:, 0] * len(stretches)).long()
-        return stretches.index_select(0, first).view(self.batch, rows, frames)
+    def places(self, count: int) -> np.ndarray:
+        """(batch,) int64 places in ``normal_table`` of ``count`` numbers each."""
+        return (self.uniform(1)[:, 0].astype(np.float64) * (TABLE_SIZE - count + 1)).astype(np.int64)
 
-    def runs(self, kinds: Sequence[Run], frames: int, fps: float) -> list[Cells]:
-        """The frames of the runs of each kind; runs may begin before the window does and end after it."""
+    def runs(self, kinds: Sequence[Run], frames: int, fps: float) -> Runs:
+        """The runs of each kind in windows of ``frames`` frames."""
         longest = np.array([max(1, round(kind.longest * fps)) for kind in kinds])
         means = np.array([kind.rate for kind in kinds]) * (frames + longest - 1) / fps
-        counts, numbers, first = [], [], 0
-        for generator, size in zip(self.generators, self.sizes, strict=True):
-            counts.append(generator.poisson(means * size))
-            numbers.append(generator.random((counts[-1].sum(), 5), np.float32))
-            numbers[-1][:, 0] = first + np.floor(numbers[-1][:, 0] * size)
-            first += size
-        kind = np.concatenate([np.repeat(np.arange(len(kinds)), count) for count in counts])
-        window, begin, length, own, place = np.concatenate(numbers).T
-        longest = longest[kind]
-        # One row a cell: the run it belongs to, and how far from the run's first frame it is.
-        lengths = 1 + (length * longest).astype(np.int64)
-        run = np.repeat(np.arange(len(kind)), lengths)
-        step = np.arange(len(run)) - (np.cumsum(lengths) - lengths)[run]
-        frame = ((begin * (frames + longest - 1)).astype(np.int64) - longest + 1)[run] + step
-        inside = (frame >= 0) & (frame < frames)
-        run, frame, step = run[inside], frame[inside], step[inside]
-        # A stretch of the table for every run, long enough for any.
-        stretch = TABLE_SIZE - CELL_NUMBERS * int(longest.max(initial=1))
-        places = (place * stretch).astype(np.int64)[run] + CELL_NUMBERS * step
-        columns = [torch.from_numpy(x) for x in (window.astype(np.int64)[run], frame, own[run], places)]
-        of = [torch.from_numpy(np.flatnonzero(kind[run] == number)) for number in range(len(kinds))]
-        return [Cells(*(column[rows] for column in columns)) for rows in of]
+        shards = list(zip(self.generators, self.sizes, strict=True))
+        counts = np.stack([generator.poisson(means * size) for generator, size in shards])
+        totals = counts.sum(1)
+        numbers = [generator.random((5, total)) for (generator, _), total in zip(shards, totals, strict=True)]
+        window, begin, length, own, place = np.concatenate(numbers, axis=1)
+        window = (np.repeat(self._first, totals) + window * np.repeat(self.sizes, totals)).astype(np.int64)
+        kind = np.repeat(np.tile(np.arange(len(kinds)), len(shards)), counts.ravel())
+        order = np.argsort(window, kind="stable")
+        kind, longest = kind[order], longest[kind[order]]
+        return Runs(
+            np.searchsorted(window[order], np.arange(self.batch + 1)),
+            kind,
+            (begin[order] * (frames + longest - 1)).astype(np.int64) - longest + 1,
+            1 + (length[order] * longest).astype(np.int64),
+            own[order],
+            (place[order] * (TABLE_SIZE - CELL_NUMBERS * longest)).astype(np.int64),
+        )
 
-    def _draw(self, numbers: Callable[[np.random.Generator, tuple[int, int]], np.ndarray], count: int) -> Tensor:
-        count = max(count, self.AHEAD)
-        shards = zip(self.generators, self.sizes, strict=True)
-        return torch.from_numpy(np.concatenate([numbers(generator, (size, count)) for generator, size in shards]))
+    def _draw(self, fill: Callable, count: int) -> np.ndarray:
+        numbers = np.empty((self.batch, max(count, self.AHEAD)), np.float32)
+        for generator, first, size in zip(self.generators, self._first, self.sizes, strict=True):
+            fill(generator, dtype=np.float32, out=numbers[first : first + size])
+        return numbers
+
+
+def knot_count(frames: int, spacing: float) -> int:
+    """How many knots ``frames`` frames take, wherever in its first interval a window starts."""
+    return int((frames - 1) / spacing + 1) + 2
+
+
+def place_knots(frames: int, spacing: float, phase: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where frames (windows, frames) lie between knots: int32 number of the one before, and the share of the next one.
+
+    Arguments are as for ``knots``, which gives the same as weights.
+    """
+    place = np.arange(frames, dtype=np.float32) / spacing + phase[:, None]
+    knot = place.astype(np.int32)
+    return knot, place - knot.astype(np.float32)
 
 
 def knots(frames: int, spacing: float, phase: Tensor) -> Tensor:
@@ -139,6 +153,5 @@ def knots(frames: int, spacing: float, phase: Tensor) -> Tensor:
         spacing: frames from one knot to the next.
         phase: (batch,) in 0..1, where in its first interval each window starts: every frame is alike then.
     """
-    count = int((frames - 1) / spacing + 1) + 2
     place = torch.arange(frames) / spacing + phase[:, None, None]
-    return (1 - (place - torch.arange(count)[:, None]).abs()).clamp_min_(0)
+    return (1 - (place - torch.arange(knot_count(frames, spacing))[:, None]).abs()).clamp_min_(0)

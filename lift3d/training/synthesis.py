@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,8 +13,10 @@ from lift3d.datasets.virtual_cameras import AIM_NORMAL, AIM_UNIFORM, Aims, Camer
 from lift3d.errors import ShapeError
 from lift3d.lifting.normalization import SIZE_WINDOW
 from lift3d.skeletons import H36M17, LIFTER23
+from lift3d.training import joint_kernels
 from lift3d.training.batches import Batch
 from lift3d.training.bodies import BodySampler, BodyVariation, PosedBodies
+from lift3d.training.compiled import over_windows
 from lift3d.training.configuration import SynthesisData
 from lift3d.training.detector_noise import DetectorNoise, detect
 from lift3d.training.draws import Draws
@@ -23,7 +26,7 @@ from lift3d.training.window_encoding import encode_windows
 SHARDS = 8
 # For each joint of the target, the joint of the input that shows whether a detector saw it.
 _SHOWN_BY = {"pelvis": "left_hip", "spine": "left_hip", "thorax": "left_shoulder", "head_top": "nose"}
-_SHOWN = [LIFTER23.index(_SHOWN_BY.get(joint, joint)) for joint in H36M17.joints]
+_SHOWN = torch.tensor([LIFTER23.index(_SHOWN_BY.get(joint, joint)) for joint in H36M17.joints])
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,10 @@ class WindowSynthesizer:
         outputs = slice(SIZE_WINDOW + first, SIZE_WINDOW + last)
         aims = aim_cameras(self.config.cameras, draws.normal(AIM_NORMAL), draws.uniform(AIM_UNIFORM))
         bodies = self.bodies.sample(frames + 2 * SIZE_WINDOW, aims.rotation, draws)
-        plane, depth = _project(bodies, aims)
+        plane, depth = project(bodies, aims)
         plane, confidence = detect(plane, depth, self.config.noise, self.fps, draws)
-        inputs, rotation = encode_windows(plane, confidence, aims.known, inside, outputs)
-        target = bodies.target(outputs)
-        target = _turn(target - target[:, :1], rotation)
-        return Windows(inputs, target, bodies.clip)
+        inputs, rotation = encode_windows(plane, confidence, torch.from_numpy(aims.known), inside, outputs)
+        return Windows(inputs, view_target(bodies, outputs.start, rotation), torch.from_numpy(bodies.clip))
 
 
 class SynthesisBatches:
@@ -136,25 +137,27 @@ class SynthesisBatches:
 
 def target_weights(inputs: Tensor, unseen_weight: float) -> Tensor:
     """(batch, frames, 17): 1 where the detector saw the joint in that frame, ``unseen_weight`` elsewhere."""
-    return unseen_weight + (1 - unseen_weight) * inputs[:, :, _SHOWN, 2].sign()
+    return unseen_weight + (1 - unseen_weight) * inputs[..., 2].index_select(2, _SHOWN).sign()
 
 
-def _project(bodies: PosedBodies, aims: Aims) -> tuple[Tensor, Tensor]:
+def project(bodies: PosedBodies, aims: Aims) -> tuple[Tensor, Tensor]:
     """Where a detector would see joints (batch, 23, 2, frames) on the plane z = 1; depth (batch, frames) of the pelvis.
 
     Cameras are placed around the middle of the body in the middle frame.
     """
-    seen = bodies.seen()
-    centre = bodies.middle()
-    offset = aims.offset(seen[:, :, 2].amin((1, 2)) - centre[:, 2]) - centre
-    seen += offset[:, None, :, None]
-    plane = seen[:, :, :2] * (aims.assumed_focal[:, None, None, None] / seen[:, :, 2:])
-    return plane, bodies.pelvis()[:, 2] + offset[:, 2:]
+    windows, _, _, frames = bodies.vectors.shape
+    seen, target = bodies.joints.seen, bodies.joints.target
+    plane, depth = np.empty((windows, seen.shape[1], 2, frames), np.float32), np.empty((windows, frames), np.float32)
+    arrays = bodies.vectors, seen, target, aims.assumed_focal, aims.ray, aims.distance, plane, depth
+    over_windows(joint_kernels.project, windows, *arrays)
+    return torch.from_numpy(plane), torch.from_numpy(depth)
 
 
-def _turn(points: Tensor, rotation: Tensor) -> Tensor:
-    """Points (batch, joints, 3, frames) turned by (batch, frames, 3, 3), as (batch, frames, joints, 3)."""
-    columns = rotation.permute(3, 0, 2, 1)[:, :, None]
-    x, y, z = points.unsqueeze(3).unbind(2)
-    turned = (x * columns[0]).addcmul_(y, columns[1]).addcmul_(z, columns[2])
-    return turned.permute(0, 3, 1, 2).contiguous()
+def view_target(bodies: PosedBodies, first: int, rotation: Tensor) -> Tensor:
+    """Joints (batch, outputs, 17, 3) from the pelvis, of frames from ``first``, in views (batch, outputs, 3, 3)."""
+    windows, outputs = rotation.shape[:2]
+    target = bodies.joints.target
+    turned = torch.empty(windows, outputs, target.shape[1], 3)
+    arrays = bodies.vectors, target, rotation.numpy()
+    over_windows(joint_kernels.turn_target, windows, *arrays, first, turned.numpy())
+    return turned

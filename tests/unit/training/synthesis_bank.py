@@ -37,3 +37,8 @@ def make_bank(clips: int = 3, frames: int = 240, seed: int = 0) -> MotionBank:
         torch.ones(clips, dtype=torch.float64),
         tuple(f"clip{k}" for k in range(clips)),
     )
+
+
+def place(weights: np.ndarray, vectors: np.ndarray) -> torch.Tensor:
+    """Joints (windows, frames, joints, 3) of weights (windows, joints, vectors) of vectors (.., 3, frames)."""
+    return torch.from_numpy(np.einsum("wjv,wvaf->wfja", weights, vectors))

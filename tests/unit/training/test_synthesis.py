@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from synthesis_bank import make_bank
+from synthesis_bank import make_bank, place
 
 from lift3d.datasets.motion_bank import BANK_JOINTS, load_motion_bank
-from lift3d.datasets.virtual_cameras import CameraVariation, sample_views
+from lift3d.datasets.virtual_cameras import AIM_NORMAL, AIM_UNIFORM, CameraVariation, aim_cameras
 from lift3d.errors import FileFormatError
 from lift3d.lifting.normalization import REFERENCE_HEIGHT
 from lift3d.skeletons import H36M17, LIFTER23
@@ -16,11 +16,7 @@ from lift3d.training.bodies import BodySampler, BodyVariation, rotation_about
 from lift3d.training.detector_noise import MISSING_PARTS, DetectorNoise, detect
 from lift3d.training.draws import Draws
 from lift3d.training.losses import joint_error, velocity_error
-from lift3d.training.synthesis import SynthesisConfig, WindowSynthesizer
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+from lift3d.training.synthesis import SynthesisConfig, WindowSynthesizer, project
 
 
 def make_draws(windows: int, seed: int = 0) -> Draws:
@@ -30,8 +26,8 @@ def make_draws(windows: int, seed: int = 0) -> Draws:
 def make_bodies(variation: BodyVariation, windows: int, frames: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Targets (windows, frames, 17, 3) and seen joints (windows, frames, 23, 3) in the world."""
     bodies = BodySampler(make_bank(), variation, 30.0)
-    posed = bodies.sample(frames, torch.eye(3).expand(windows, 3, 3), make_draws(windows))
-    return posed.target().permute(0, 3, 1, 2), posed.seen().permute(0, 3, 1, 2)
+    posed = bodies.sample(frames, np.eye(3, dtype=np.float32)[None].repeat(windows, 0), make_draws(windows))
+    return place(posed.joints.target, posed.vectors), place(posed.joints.seen, posed.vectors)
 
 
 def test_bodies_have_constant_symmetric_bones_and_the_reference_height() -> None:
@@ -80,18 +76,40 @@ def test_rotation_about_is_a_rotation_by_the_angle() -> None:
 
 
 def test_cameras_look_at_people_who_stand_upright_in_the_image() -> None:
-    world, _ = make_bodies(BodyVariation(lean_probability=0, lying_probability=0), 200, 20)
-    views = sample_views(world, CameraVariation(pitch_deviation=5, roll_deviation=2), generator(1))
-    camera = views.to_camera(world)
-    assert (camera[..., 2] >= 0.6 - 1e-4).all()
-    torch.testing.assert_close(views.rotation @ views.rotation.mT, torch.eye(3).expand(200, 3, 3), atol=1e-5, rtol=0)
-    plane = views.project(camera)
-    head, foot = plane[:, :, H36M17.index("head_top"), 1], plane[:, :, H36M17.index("left_ankle"), 1]
+    draws = make_draws(200)
+    variation = CameraVariation(pitch_deviation=5, roll_deviation=2)
+    aims = aim_cameras(variation, draws.normal(AIM_NORMAL), draws.uniform(AIM_UNIFORM))
+    rotation = torch.from_numpy(aims.rotation)
+    torch.testing.assert_close(rotation @ rotation.mT, torch.eye(3).expand(200, 3, 3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.linalg.det(rotation), torch.ones(200))
+    np.testing.assert_allclose(np.linalg.norm(aims.ray, axis=1), 1, atol=1e-5)
+    bodies = BodySampler(make_bank(), BodyVariation(lean_probability=0, lying_probability=0), 30.0)
+    plane, depth = project(bodies.sample(20, aims.rotation, draws), aims)
+    assert (depth > 0.6).all()
+    head, foot = plane[:, LIFTER23.index("head_top"), 1], plane[:, LIFTER23.index("left_ankle"), 1]
     assert (head < foot).float().mean() > 0.98
-    middle = camera[:, 10].mean(1)
-    degrees = torch.rad2deg(torch.atan2(middle[:, :2].norm(dim=-1), middle[:, 2]))
-    assert degrees.max() <= 25.1
-    assert (views.assumed_focal[views.known] == 1).all()
+    assert np.rad2deg(np.arccos(aims.ray[:, 2])).max() <= 25.1
+    assert (aims.assumed_focal[aims.known] == 1).all()
+
+
+def test_joints_are_projected_from_where_the_camera_stands() -> None:
+    """The body's middle is on the camera's ray, at its distance or where the nearest joint is 0.6 m away."""
+    draws = make_draws(100)
+    variation = CameraVariation(distance=(0.5, 3.0))
+    aims = aim_cameras(variation, draws.normal(AIM_NORMAL), draws.uniform(AIM_UNIFORM))
+    bodies = BodySampler(make_bank(), BodyVariation(), 30.0).sample(20, aims.rotation, draws)
+    plane, depth = project(bodies, aims)
+    seen, target = place(bodies.joints.seen, bodies.vectors), place(bodies.joints.target, bodies.vectors)
+    middle = target[:, 10].mean(1)
+    ray, distance = torch.from_numpy(aims.ray), torch.from_numpy(aims.distance)
+    nearest = (0.6 - (seen[..., 2].amin((1, 2)) - middle[:, 2])) / ray[:, 2]
+    assert 5 < int((nearest > distance).sum()) < 95
+    offset = (ray * torch.maximum(distance, nearest)[:, None] - middle)[:, None]
+    torch.testing.assert_close(depth, target[:, :, 0, 2] + offset[..., 2])
+    camera = seen + offset[:, None]
+    assert float(camera[..., 2].min()) > 0.6 - 1e-4
+    expected = camera[..., :2] / camera[..., 2:] * torch.from_numpy(aims.assumed_focal)[:, None, None, None]
+    torch.testing.assert_close(plane.permute(0, 3, 1, 2), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_detector_errs_as_much_as_it_is_told() -> None:

@@ -18,6 +18,7 @@ from lift3d.datasets.windows import RawWindows
 from lift3d.skeletons import Skeleton, conversion
 from lift3d.training import augmentation_kernels as kernels
 from lift3d.training.bodies import rotation_about
+from lift3d.training.compiled import over_windows
 from lift3d.training.configuration import Augmentation
 from lift3d.training.layout_mix import sparse_rows
 from lift3d.training.window_draws import WindowDraws
@@ -47,7 +48,7 @@ def change_speed(windows: RawWindows, frames: int, augmentation: Augmentation, d
     speed = (slow + (fast - slow) * draws.uniform()).exp()
     time = middle + speed[:, None] * (torch.arange(frames) - (frames - 1) / 2)
     played = _like(windows, frames)
-    kernels.play(time.numpy(), *_arrays(windows), *played)
+    over_windows(kernels.play, len(time), time.numpy(), *_arrays(windows), *played)
     return _with(windows, played)
 
 
@@ -76,7 +77,7 @@ def change_bodies(
         rotation, shift = roll @ rotation, (roll @ shift[..., None])[..., 0]
         windows = replace(windows, up=(roll @ windows.up[..., None])[..., 0])
     moved = torch.empty(xyz.shape)
-    kernels.move_rigidly(xyz.numpy(), rotation.numpy(), shift.numpy(), moved.numpy())
+    over_windows(kernels.move_rigidly, len(xyz), xyz.numpy(), rotation.numpy(), shift.numpy(), moved.numpy())
     return move_bodies(windows, moved, skeleton_2d, skeleton_3d)
 
 
@@ -94,7 +95,7 @@ def move_bodies(windows: RawWindows, xyz: Tensor, skeleton_2d: Skeleton, skeleto
     lens = (part.numpy() for part in (camera.focal, camera.distortion, reach))
     xy, confidence = (x.clone(memory_format=torch.contiguous_format) for x in (windows.xy, windows.confidence))
     poses, rows = (windows.xyz.numpy(), xyz.numpy()), _moved_by(skeleton_2d, skeleton_3d)
-    kernels.shift_keypoints(kept, *poses, *lens, *rows, xy.numpy(), confidence.numpy())
+    over_windows(kernels.shift_keypoints, len(xyz), kept, *poses, *lens, *rows, xy.numpy(), confidence.numpy())
     return replace(windows, xy=xy, confidence=confidence, xyz=xyz)
 
 
@@ -107,7 +108,7 @@ def resize_bones(xyz: Tensor, skeleton: Skeleton, factors: Tensor) -> Tensor:
         factors: (batch, joints) factor of the bone that ends in each joint; the root's is not used.
     """
     resized = torch.empty(xyz.shape)
-    kernels.resize(xyz.numpy(), *_outwards(skeleton), factors.numpy(), resized.numpy())
+    over_windows(kernels.resize, len(xyz), xyz.numpy(), *_outwards(skeleton), factors.numpy(), resized.numpy())
     return resized
 
 
@@ -120,7 +121,7 @@ def mirror(windows: RawWindows, chosen: Tensor, skeleton_2d: Skeleton, skeleton_
     turned = torch.tensor([-1.0, 1.0, 1.0])
     mirrored = _like(windows, windows.xy.shape[1])
     orders = (np.array(skeleton.mirror_order) for skeleton in (skeleton_2d, skeleton_3d))
-    kernels.mirror(chosen.numpy(), width.numpy(), *orders, *_arrays(windows), *mirrored)
+    over_windows(kernels.mirror, len(chosen), chosen.numpy(), width.numpy(), *orders, *_arrays(windows), *mirrored)
     centre, distortion = camera.centre.clone(), camera.distortion.clone()
     centre[:, 0] = torch.where(chosen, width - centre[:, 0], centre[:, 0])
     distortion[:, 3] = torch.where(chosen, -distortion[:, 3], distortion[:, 3])

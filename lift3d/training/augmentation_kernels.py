@@ -3,24 +3,24 @@
 Arrays are those of ``RawWindows``: xy (windows, frames, joints of the 2D layout, 2) in pixels, confidence without the
 last axis, 0 where missing; xyz (windows, frames, joints of the 3D layout, 3) in metres, NaN where missing.
 
-In these kernels and the others beside them there is no fast mathematics: NaN must stay NaN, and a window gets the same
-numbers in every part of a batch. Arrays are written number by number, since numba takes long to compile what numpy does
-with whole ones; and none is parallel, since batches are made in several threads, which not every layer of numba allows.
+Kernels with ``first`` and ``last`` are for ``over_windows``: they do these windows.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from lift3d.training.exact import exact
 from lift3d.training.reprojection import NEAREST
 
 # Single precision stays so only among its own numbers.
 _ONE, _TWO, _NEAREST = np.float32(1), np.float32(2), np.float32(NEAREST)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact
 def play(
+    first: int,
+    last: int,
     time: np.ndarray,
     xy: np.ndarray,
     confidence: np.ndarray,
@@ -33,17 +33,17 @@ def play(
 
     A keypoint must be there in both frames.
     """
-    windows, frames = time.shape
-    last, joints = xy.shape[1] - 1, xy.shape[2]
-    for window in range(windows):
+    frames = time.shape[1]
+    end, joints = xy.shape[1] - 1, xy.shape[2]
+    for window in range(first, last):
         for frame in range(frames):
-            low = min(max(int(np.floor(time[window, frame])), 0), last)
+            low = min(max(int(np.floor(time[window, frame])), 0), end)
             share = np.float32(time[window, frame] - np.float32(low))
-            high = min(low + 1, last) if share > 0 else low
+            high = min(low + 1, end) if share > 0 else low
             for joint in range(joints):
-                first, second = confidence[window, low, joint], confidence[window, high, joint]
-                both = first > 0 and second > 0
-                confidence_out[window, frame, joint] = first + share * (second - first) if both else 0
+                one, other = confidence[window, low, joint], confidence[window, high, joint]
+                both = one > 0 and other > 0
+                confidence_out[window, frame, joint] = one + share * (other - one) if both else 0
                 for axis in range(2):
                     start = xy[window, low, joint, axis]
                     between = start + share * (xy[window, high, joint, axis] - start)
@@ -54,8 +54,10 @@ def play(
                     xyz_out[window, frame, joint, axis] = start + share * (xyz[window, high, joint, axis] - start)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def resize(xyz: np.ndarray, order: np.ndarray, parents: np.ndarray, factors: np.ndarray, out: np.ndarray) -> None:
+@exact
+def resize(
+    first: int, last: int, xyz: np.ndarray, order: np.ndarray, parents: np.ndarray, factors: np.ndarray, out: np.ndarray
+) -> None:
     """Every bone's length times the factor (windows, joints) of the joint it ends in, from the root outwards.
 
     Args:
@@ -64,8 +66,8 @@ def resize(xyz: np.ndarray, order: np.ndarray, parents: np.ndarray, factors: np.
         parents: (joints,) -1 for one that stays in place.
         factors, out: as above; as ``xyz``.
     """
-    windows, frames, joints, _ = xyz.shape
-    for window in range(windows):
+    frames, joints = xyz.shape[1:3]
+    for window in range(first, last):
         for frame in range(frames):
             for at in range(joints):
                 joint = order[at]
@@ -78,10 +80,12 @@ def resize(xyz: np.ndarray, order: np.ndarray, parents: np.ndarray, factors: np.
                     out[window, frame, joint, axis] = place
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def move_rigidly(xyz: np.ndarray, rotation: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
+@exact
+def move_rigidly(
+    first: int, last: int, xyz: np.ndarray, rotation: np.ndarray, shift: np.ndarray, out: np.ndarray
+) -> None:
     """Poses of each window turned by its rotation (windows, 3, 3), then shifted (windows, 3)."""
-    for window in range(len(xyz)):
+    for window in range(first, last):
         # By themselves the numbers stay in registers.
         r, s = rotation[window], shift[window]
         a, b, c, d, e, f, g, h, i = r[0, 0], r[0, 1], r[0, 2], r[1, 0], r[1, 1], r[1, 2], r[2, 0], r[2, 1], r[2, 2]
@@ -94,7 +98,7 @@ def move_rigidly(xyz: np.ndarray, rotation: np.ndarray, shift: np.ndarray, out: 
             moved[point, 2] = g * x + h * y + i * z + w
 
 
-@njit(cache=True, nogil=True)
+@exact
 def comes_near(xyz: np.ndarray, least: float) -> np.ndarray:
     """(windows,) bool, whether any joint of a window is nearer to the camera's plane than ``least`` metres."""
     near = np.zeros(len(xyz), np.bool_)
@@ -104,8 +108,10 @@ def comes_near(xyz: np.ndarray, least: float) -> np.ndarray:
     return near
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact
 def shift_keypoints(
+    first: int,
+    last: int,
     kept: np.ndarray,
     before: np.ndarray,
     after: np.ndarray,
@@ -127,9 +133,9 @@ def shift_keypoints(
             for none. Where one of them is missing the keypoint is from now on.
         xy, confidence: changed in place.
     """
-    windows, frames, joints, _ = after.shape
+    frames, joints = after.shape[1:3]
     old, new = np.empty((2, frames * joints), np.float32), np.empty((2, frames * joints), np.float32)
-    for window in range(windows):
+    for window in range(first, last):
         if kept[window]:
             continue
         _project(before[window].reshape(-1, 3), focal[window], distortion[window], reach[window], old)
@@ -150,7 +156,7 @@ def shift_keypoints(
                     confidence[window, frame, joint] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact
 def _project(
     points: np.ndarray, focal: np.ndarray, distortion: np.ndarray, reach: np.float32, pixels: np.ndarray
 ) -> None:
@@ -174,8 +180,10 @@ def _project(
         pixels[1, at] = fy * (factor * y + p1 * (s + _TWO * y * y) + p2 * xy)
 
 
-@njit(cache=True, nogil=True)
+@exact
 def mirror(
+    first: int,
+    last: int,
     chosen: np.ndarray,
     width: np.ndarray,
     order_2d: np.ndarray,
@@ -196,7 +204,7 @@ def mirror(
         xy, confidence, xyz: the windows.
         xy_out, confidence_out, xyz_out: all windows, the chosen ones mirrored.
     """
-    for window in range(len(chosen)):
+    for window in range(first, last):
         turned = chosen[window]
         for frame in range(xy.shape[1]):
             for joint in range(len(order_2d)):

@@ -1,11 +1,14 @@
-"""Loops of ``lift3d.training.set_encoding``, one window after the other, so that all of it stays in the cache."""
+"""Loops of ``lift3d.training.set_encoding``, one window after the other, so that all of it stays in the cache.
+
+Kernels with ``first`` and ``last`` are for ``over_windows``: they do these windows.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from lift3d.geometry.lenses import MOST_STEPS
+from lift3d.training.exact import exact
 
 # Single precision stays so only among its own numbers.
 _ZERO, _ONE, _TWO, _THREE, _SIX = (np.float32(number) for number in (0, 1, 2, 3, 6))
@@ -13,8 +16,10 @@ _ZERO, _ONE, _TWO, _THREE, _SIX = (np.float32(number) for number in (0, 1, 2, 3,
 _TOLERANCE = np.float32(1e-10)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def mix_points(points: np.ndarray, index: np.ndarray, weights: np.ndarray, mixed: np.ndarray) -> None:
+@exact
+def mix_points(
+    first: int, last: int, points: np.ndarray, index: np.ndarray, weights: np.ndarray, mixed: np.ndarray
+) -> None:
     """Joints that are sums of others, NaN where one of these is, or where there are none.
 
     Args:
@@ -22,7 +27,7 @@ def mix_points(points: np.ndarray, index: np.ndarray, weights: np.ndarray, mixed
         index, weights: (joints of the result, k) the joints of each sum; weight 0 fills up.
         mixed: (n, joints of the result, 3), the result.
     """
-    for point in range(len(points)):
+    for point in range(first, last):
         for joint in range(len(weights)):
             for axis in range(3):
                 total = np.float32(np.nan) if weights[joint, 0] == 0 else _ZERO
@@ -32,8 +37,10 @@ def mix_points(points: np.ndarray, index: np.ndarray, weights: np.ndarray, mixed
                 mixed[point, joint, axis] = total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact
 def mix_keypoints(
+    first: int,
+    last: int,
     xy: np.ndarray,
     confidence: np.ndarray,
     index: np.ndarray,
@@ -48,8 +55,8 @@ def mix_keypoints(
         index, weights: as for ``mix_points``.
         xy_out, confidence_out: (windows, joints out, 2, frames) and (windows, joints out, frames), the result.
     """
-    windows, frames = xy.shape[:2]
-    for window in range(windows):
+    frames = xy.shape[1]
+    for window in range(first, last):
         for joint in range(len(weights)):
             if weights[joint, 0] == 0:
                 xy_out[window, joint] = 0
@@ -69,9 +76,15 @@ def mix_keypoints(
                 confidence_out[window, joint, frame] = least
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact
 def undistort_keypoints(
-    focal: np.ndarray, centre: np.ndarray, distortion: np.ndarray, xy: np.ndarray, confidence: np.ndarray
+    first: int,
+    last: int,
+    focal: np.ndarray,
+    centre: np.ndarray,
+    distortion: np.ndarray,
+    xy: np.ndarray,
+    confidence: np.ndarray,
 ) -> None:
     """Keypoints from pixels to the plane z = 1, in place; missing ones, and those that no point is seen at, are 0.
 
@@ -79,9 +92,9 @@ def undistort_keypoints(
         focal, centre, distortion: (windows, 2), (windows, 2) and (windows, 5), of ``CameraBatch``.
         xy, confidence: (windows, joints, 2, frames) and (windows, joints, frames).
     """
-    windows, joints, _, frames = xy.shape
+    joints, frames = xy.shape[1], xy.shape[3]
     shown_x, shown_y, good = np.empty(frames, np.float32), np.empty(frames, np.float32), np.empty(frames, np.bool_)
-    for window in range(windows):
+    for window in range(first, last):
         cx, cy = centre[window, 0], centre[window, 1]
         fx, fy = _ONE / focal[window, 0], _ONE / focal[window, 1]
         lens = distortion[window]
@@ -100,7 +113,7 @@ def undistort_keypoints(
                     x[frame] = y[frame] = seen[frame] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact
 def _newton_step(
     shown_x: np.ndarray, shown_y: np.ndarray, lens: np.ndarray, x: np.ndarray, y: np.ndarray, good: np.ndarray
 ) -> int:
@@ -130,11 +143,11 @@ def _newton_step(
     return far
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def fill_gaps(xy: np.ndarray, confidence: np.ndarray, filled: np.ndarray) -> None:
+@exact
+def fill_gaps(first: int, last: int, xy: np.ndarray, confidence: np.ndarray, filled: np.ndarray) -> None:
     """Missing keypoints on straight lines over time; see ``set_encoding.fill_gaps``."""
-    windows, frames, joints, _ = xy.shape
-    for window in range(windows):
+    frames, joints = xy.shape[1:3]
+    for window in range(first, last):
         total_x, total_y, seen = 0.0, 0.0, 0
         for frame in range(frames):
             for joint in range(joints):
@@ -148,23 +161,25 @@ def fill_gaps(xy: np.ndarray, confidence: np.ndarray, filled: np.ndarray) -> Non
             continue
         mean = total_x / max(seen, 1), total_y / max(seen, 1)
         for joint in range(joints):
-            last = -1  # frame in which the joint was last seen
+            past = -1  # frame in which the joint was last seen
             for frame in range(frames):
                 if confidence[window, frame, joint] > 0:
                     for axis in range(2):
                         end = xy[window, frame, joint, axis]
-                        start = xy[window, last, joint, axis] if last >= 0 else end
-                        for between in range(last + 1, frame):
-                            share = np.float32(between - last) / np.float32(frame - last)
+                        start = xy[window, past, joint, axis] if past >= 0 else end
+                        for between in range(past + 1, frame):
+                            share = np.float32(between - past) / np.float32(frame - past)
                             filled[window, between, joint, axis] = start + share * (end - start)
-                    last = frame
-            for frame in range(last + 1, frames):
+                    past = frame
+            for frame in range(past + 1, frames):
                 for axis in range(2):
-                    filled[window, frame, joint, axis] = xy[window, last, joint, axis] if last >= 0 else mean[axis]
+                    filled[window, frame, joint, axis] = xy[window, past, joint, axis] if past >= 0 else mean[axis]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def segment_lengths(joints: np.ndarray, starts: np.ndarray, ends: np.ndarray, lengths: np.ndarray) -> None:
+@exact
+def segment_lengths(
+    first: int, last: int, joints: np.ndarray, starts: np.ndarray, ends: np.ndarray, lengths: np.ndarray
+) -> None:
     """Mean lengths (windows, segments) of segments over the frames in which both ends are seen, NaN if in none.
 
     Args:
@@ -172,8 +187,8 @@ def segment_lengths(joints: np.ndarray, starts: np.ndarray, ends: np.ndarray, le
         starts, ends: (segments,) joints.
         lengths: the result.
     """
-    windows, frames = joints.shape[:2]
-    for window in range(windows):
+    frames = joints.shape[1]
+    for window in range(first, last):
         for segment in range(len(starts)):
             total, count = _ZERO, 0
             for frame in range(frames):
@@ -186,7 +201,7 @@ def segment_lengths(joints: np.ndarray, starts: np.ndarray, ends: np.ndarray, le
             lengths[window, segment] = total / np.float32(count)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact
 def make_targets(joints: np.ndarray, rotation: np.ndarray, target: np.ndarray, weight: np.ndarray) -> None:
     """Joints from their root, turned, and their weight: 1, or 0 where they are missing; the target is 0 there.
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from lift3d.datasets.windows import RawWindows
 from lift3d.skeletons import Skeleton
 from lift3d.training import keypoint_kernels as kernels
+from lift3d.training.compiled import over_windows
 from lift3d.training.configuration import Augmentation
 from lift3d.training.detector_noise import (
     ADMITTED,
@@ -28,7 +29,7 @@ from lift3d.training.detector_noise import (
     DetectorNoise,
     relative_jitter,
 )
-from lift3d.training.draws import normal_table
+from lift3d.training.draws import knot_count, normal_table
 from lift3d.training.window_draws import WindowDraws
 
 # Longest stretches, as a share of the window: of a joint that is missing, and of sides that change places.
@@ -60,7 +61,7 @@ def damage_keypoints(
     if augmentation.drop_joints > 0:
         frames, joints = windows.xy.shape[1:3]
         gone = draws.chance(augmentation.drop_joints, 1, joints) & draws.stretch(frames, joints, longest=LONGEST_GAP)
-        kernels.hide(gone.numpy(), *_keypoints(windows))
+        over_windows(kernels.hide, len(gone), gone.numpy(), *_keypoints(windows))
     return windows
 
 
@@ -87,7 +88,7 @@ def add_detector_errors(
         kernels.exchange(swapped[..., 0].numpy(), _pairs(skeleton, part), *keypoints)
     lost = draws.runs(frames, 1, noise.losses_per_second / fps, LOST_SECONDS * fps)
     gaps = draws.runs(frames, joints, noise.gaps_per_second / fps, GAP_SECONDS * fps)
-    kernels.hide((gaps | lost).numpy(), *keypoints)
+    over_windows(kernels.hide, len(gaps), (gaps | lost).numpy(), *keypoints)
 
 
 def swap_sides(windows: RawWindows, skeleton: Skeleton, probability: float, draws: WindowDraws) -> None:
@@ -110,10 +111,10 @@ def _add_noise(
 ) -> None:
     """Noise as ``kernels.add_noise`` has it, of numbers of each window's own."""
     frames, joints = windows.xy.shape[1:3]
-    knots = int((frames - 1) / spacing + 1) + 2
+    knots = knot_count(frames, spacing)
     numbers = normal_table().numpy(), draws.places(2 * joints * (knots + frames))
-    line = spacing, knots, draws.uniform().numpy()
-    kernels.add_noise(*numbers, jitter, drift, *line, metre.numpy(), *_keypoints(windows))
+    sizes = jitter, drift, spacing, knots, draws.uniform().numpy(), metre.numpy()
+    over_windows(kernels.add_noise, draws.windows, *numbers, *sizes, *_keypoints(windows))
 
 
 def _keypoints(windows: RawWindows) -> tuple[np.ndarray, np.ndarray]:

@@ -1,18 +1,21 @@
 """Loops of ``lift3d.training.keypoint_augmentation``; all change keypoints in place.
 
 Keypoints are xy (windows, frames, joints, 2) in pixels and confidence (windows, frames, joints), 0 where missing.
+Kernels with ``first`` and ``last`` are for ``over_windows``; the others have little to do.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from lift3d.training.exact import exact
 from lift3d.training.window_draws import next_share
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact
 def add_noise(
+    first: int,
+    last: int,
     normal: np.ndarray,
     place: np.ndarray,
     jitter: np.ndarray,
@@ -35,9 +38,9 @@ def add_noise(
         metre: (windows, frames) pixels a metre.
         xy, confidence: the keypoints.
     """
-    windows, frames, joints, _ = xy.shape
+    frames, joints = xy.shape[1:3]
     step = np.float32(1 / spacing)
-    for window in range(windows):
+    for window in range(first, last):
         row = 2 * joints
         white = place[window] + row * knots
         for frame in range(frames):
@@ -58,7 +61,7 @@ def add_noise(
                     xy[window, frame, joint, :] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact
 def add_gross_errors(
     gross: np.ndarray,
     seeds: np.ndarray,
@@ -97,7 +100,7 @@ def add_gross_errors(
                         confidence[window, frame, joint] *= 0.4 * known / admitted
 
 
-@njit(cache=True, nogil=True)
+@exact
 def exchange(chosen: np.ndarray, pairs: np.ndarray, xy: np.ndarray, confidence: np.ndarray) -> None:
     """Left and right of the pairs (n, 2) of joints change places in the chosen frames (windows, frames)."""
     for window in range(chosen.shape[0]):
@@ -113,11 +116,11 @@ def exchange(chosen: np.ndarray, pairs: np.ndarray, xy: np.ndarray, confidence: 
                     confidence[window, frame, right] = kept
 
 
-@njit(cache=True, nogil=True)
-def hide(gone: np.ndarray, xy: np.ndarray, confidence: np.ndarray) -> None:
+@exact
+def hide(first: int, last: int, gone: np.ndarray, xy: np.ndarray, confidence: np.ndarray) -> None:
     """Keypoints missing where ``gone`` (windows, frames, joints) is True."""
-    windows, frames, joints = gone.shape
-    for window in range(windows):
+    frames, joints = gone.shape[1:]
+    for window in range(first, last):
         for frame in range(frames):
             for joint in range(joints):
                 if gone[window, frame, joint]:
@@ -125,7 +128,7 @@ def hide(gone: np.ndarray, xy: np.ndarray, confidence: np.ndarray) -> None:
                     confidence[window, frame, joint] = 0
 
 
-@njit(cache=True, nogil=True)
+@exact
 def hide_rectangle(
     chosen: np.ndarray, place: np.ndarray, half: np.ndarray, xy: np.ndarray, confidence: np.ndarray
 ) -> None:

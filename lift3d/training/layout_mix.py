@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from lift3d.skeletons import Conversion
+from lift3d.training.compiled import over_windows
 from lift3d.training.encoding_kernels import mix_keypoints, mix_points
 
 
@@ -28,7 +29,8 @@ class LayoutMix:
         if self._same:
             return points
         mixed = np.empty((*points.shape[:-2], len(self._rows[0]), 3), np.float32)
-        mix_points(points.flatten(0, -3).numpy(), *self._rows, mixed.reshape(-1, *mixed.shape[-2:]))
+        flat = points.flatten(0, -3).numpy()
+        over_windows(mix_points, len(flat), flat, *self._rows, mixed.reshape(len(flat), -1, 3))
         return torch.from_numpy(mixed)
 
     def keypoints(self, xy: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,7 +45,7 @@ class LayoutMix:
         batch, frames = confidence.shape[:2]
         joints = len(self._rows[0])
         mixed = np.empty((batch, joints, 2, frames), np.float32), np.empty((batch, joints, frames), np.float32)
-        mix_keypoints(xy.numpy(), confidence.numpy(), *self._rows, *mixed)
+        over_windows(mix_keypoints, batch, xy.numpy(), confidence.numpy(), *self._rows, *mixed)
         return torch.from_numpy(mixed[0]), torch.from_numpy(mixed[1])
 
 

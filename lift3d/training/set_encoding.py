@@ -16,6 +16,7 @@ from lift3d.skeletons import H36M17, LIFTER23, Skeleton, conversion
 from lift3d.training import encoding_kernels as kernels
 from lift3d.training.batches import Batch
 from lift3d.training.body_rig import PROPORTIONS
+from lift3d.training.compiled import over_windows
 from lift3d.training.layout_mix import LayoutMix
 from lift3d.training.window_encoding import encode_windows
 
@@ -123,7 +124,7 @@ class PersonEncoding(SetEncoding):
         plane, confidence = self._to_in.keypoints(windows.xy, windows.confidence)
         camera = windows.camera
         lens = (part.numpy() for part in (camera.focal, camera.centre, camera.distortion))
-        kernels.undistort_keypoints(*lens, plane.numpy(), confidence.numpy())
+        over_windows(kernels.undistort_keypoints, len(plane), *lens, plane.numpy(), confidence.numpy())
         known = torch.ones(len(plane), dtype=torch.bool)
         if focal is not None:
             known = focal == 1
@@ -145,7 +146,7 @@ def fill_gaps(xy: Tensor, confidence: Tensor) -> Tensor:
         confidence: (batch, T, joints), 0 where missing.
     """
     filled = np.empty(xy.shape, np.float32)
-    kernels.fill_gaps(xy.numpy(), confidence.numpy(), filled)
+    over_windows(kernels.fill_gaps, len(xy), xy.numpy(), confidence.numpy(), filled)
     return torch.from_numpy(filled)
 
 
@@ -171,7 +172,9 @@ def stature(joints: Tensor) -> Tensor:
     starts = [H36M17.index(start) for start, *_ in _SEGMENTS]
     ends = [H36M17.index(end) for _, end, *_ in _SEGMENTS]
     lengths = torch.empty(len(joints), len(_SEGMENTS))
-    kernels.segment_lengths(joints.numpy(), np.array(starts), np.array(ends), lengths.numpy())
+    over_windows(
+        kernels.segment_lengths, len(joints), joints.numpy(), np.array(starts), np.array(ends), lengths.numpy()
+    )
     counted = torch.tensor([segment[2] for segment in _SEGMENTS])
     shares = torch.tensor([segment[3] for segment in _SEGMENTS]) * counted
     shares = shares * (ANKLE_TO_TOP / shares.sum())

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
 from lift3d.training.draws import TABLE_SIZE
+from lift3d.training.exact import exact
 
 # A step of the counter gives this many 32-bit words.
 _WORDS = 8
@@ -87,7 +87,7 @@ class WindowDraws:
         return torch.from_numpy((words >> np.uint32(8)).astype(np.float32)).mul_(2.0**-24)
 
 
-@njit(cache=True, nogil=True)
+@exact
 def next_share(state: np.uint64) -> tuple[np.uint64, float]:
     """The next state of a sequence of random numbers, and its number, evenly in (0, 1).
 
@@ -100,7 +100,7 @@ def next_share(state: np.uint64) -> tuple[np.uint64, float]:
     return state, (np.float64(mixed >> np.uint64(12)) + 0.5) * 2.0**-52
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact
 def _mark_runs(seeds: np.ndarray, start: float, longest: int, marked: np.ndarray) -> None:
     """Set frames of runs in ``marked`` (windows, frames, joints), going from one start to the next."""
     windows, frames, joints = marked.shape

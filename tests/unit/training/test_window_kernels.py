@@ -76,7 +76,7 @@ def test_keypoints_are_undistorted_as_elsewhere(far: float) -> None:
     expected = torch.stack(undistort(plane[:, :, 0], plane[:, :, 1], coefficients), dim=2)
     known = expected[:, :, 0].isfinite() & (confidence > 0)
     encoding_kernels.undistort_keypoints(
-        camera.focal.numpy(), camera.centre.numpy(), distortion.numpy(), xy.numpy(), confidence.numpy()
+        0, 6, camera.focal.numpy(), camera.centre.numpy(), distortion.numpy(), xy.numpy(), confidence.numpy()
     )
     assert torch.equal(confidence > 0, known)
     assert (confidence[known] == 0.7).all()
@@ -142,7 +142,7 @@ def test_targets_are_turned_and_statures_measured_where_joints_are_known() -> No
     starts, ends = np.array([0, 4, 11]), np.array([4, 5, 16])
     joints[1, :, 4] = torch.nan
     lengths = np.empty((3, 3), np.float32)
-    encoding_kernels.segment_lengths(joints.numpy(), starts, ends, lengths)
+    encoding_kernels.segment_lengths(0, 3, joints.numpy(), starts, ends, lengths)
     means = (joints[:, :, ends] - joints[:, :, starts]).norm(dim=-1).nanmean(1)
     torch.testing.assert_close(torch.from_numpy(lengths), means, equal_nan=True)
     assert stature(joints).isfinite().all()
@@ -163,7 +163,9 @@ def test_noise_is_jitter_and_a_line_between_knots() -> None:
     jitter, drift = RNG.random((2, 4, joints)).astype(np.float32)
     metre = RNG.random((4, frames)).astype(np.float32)
     keypoints = windows.xy.numpy(), windows.confidence.numpy()
-    keypoint_kernels.add_noise(normal_table().numpy(), places, jitter, drift, spacing, count, phase, metre, *keypoints)
+    keypoint_kernels.add_noise(
+        0, 4, normal_table().numpy(), places, jitter, drift, spacing, count, phase, metre, *keypoints
+    )
     weights = knots(frames, spacing, torch.from_numpy(phase))
     assert weights.shape[1] == count
     numbers = torch.stack([normal_table()[place : place + 2 * joints * (count + frames)] for place in places])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from numba import njit
 
@@ -16,5 +16,4 @@ def exact(function: Function) -> Function:
     With it NaN may not stay NaN, and a sum may be taken in another order where memory lies otherwise. The loops write
     arrays number by number, since numba takes long to compile what numpy does with whole ones.
     """
-    kernel: Function = njit(cache=True, nogil=True, error_model="numpy")(function)
-    return kernel
+    return cast(Function, njit(cache=True, nogil=True, error_model="numpy")(function))

@@ -24,9 +24,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def compiled(function: Function) -> Function:
     """A kernel for ``over_windows``: machine code that is made at the first call, and then kept on disk.
 
-    Sums may be taken in any order, as in torch, and numbers have to be some: nothing may be NaN.
+    It may round as it likes, but takes sums in their order, and every number has to be one: none may be NaN.
     """
-    fastmath = {"reassoc", "contract", "nsz", "nnan", "arcp"}
+    fastmath = {"contract", "nsz", "nnan", "arcp"}
     return cast(Function, njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath)(function))
 
 

@@ -7,6 +7,7 @@ All functions give new windows, work on whole batches, and take their random num
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import lru_cache
 
@@ -37,16 +38,14 @@ def change_speed(windows: RawWindows, frames: int, augmentation: Augmentation, d
 
     Between two frames poses and keypoints are interpolated; a joint must be there in both.
     """
-    slow, fast = (torch.tensor(limit).log() for limit in augmentation.speed)
     middle = (windows.xy.shape[1] - 1) / 2
-    if slow == fast == 0:
+    if augmentation.speed == (1.0, 1.0):
         first = (windows.xy.shape[1] - frames) // 2
         inside = slice(first, first + frames)
         return replace(
             windows, xy=windows.xy[:, inside], confidence=windows.confidence[:, inside], xyz=windows.xyz[:, inside]
         )
-    speed = (slow + (fast - slow) * draws.uniform()).exp()
-    time = middle + speed[:, None] * (torch.arange(frames) - (frames - 1) / 2)
+    time = middle + _log_uniform(augmentation.speed, draws)[:, None] * (torch.arange(frames) - (frames - 1) / 2)
     played = _like(windows, frames)
     over_windows(kernels.play, len(time), time.numpy(), *_arrays(windows), *played)
     return _with(windows, played)
@@ -64,7 +63,7 @@ def change_bodies(
         factors = (augmentation.bone_lengths * draws.normal(len(skeleton_3d))).exp()[:, _sides_alike(skeleton_3d)]
         xyz = resize_bones(xyz, skeleton_3d, size * factors)
     # The rest moves each window's body as a whole: X -> rotation X + shift.
-    root = _root(xyz)
+    root = torch.from_numpy(kernels.find_root(xyz.numpy()))
     rotation, shift = torch.eye(3).repeat(draws.windows, 1, 1), torch.zeros(draws.windows, 3)
     if augmentation.turn_vertical_degrees > 0:
         rotation = rotation_about(windows.up, _angle(augmentation.turn_vertical_degrees, draws))
@@ -142,22 +141,13 @@ def _changes_bodies(augmentation: Augmentation) -> bool:
 
 def _log_uniform(limits: tuple[float, float], draws: WindowDraws) -> Tensor:
     """(windows,) factors, their logarithm evenly between those of the limits."""
-    low, high = (torch.tensor(limit).log() for limit in limits)
+    low, high = (math.log(limit) for limit in limits)
     return (low + (high - low) * draws.uniform()).exp()
 
 
 def _angle(degrees: float, draws: WindowDraws) -> Tensor:
     """(windows,) radians, evenly between -degrees and degrees."""
     return torch.deg2rad(draws.uniform(low=-degrees, high=degrees))
-
-
-def _root(xyz: Tensor) -> Tensor:
-    """(batch, 3) the root in the frame nearest to the middle of the window that has it, 0 if none has."""
-    root = xyz[:, :, 0]
-    frames = root.shape[1]
-    away = (torch.arange(frames) - frames // 2).abs().expand(root.shape[:2])
-    nearest = torch.where(root.isnan().any(-1), frames, away).argmin(1)
-    return root[torch.arange(len(root)), nearest].nan_to_num()
 
 
 def _arrays(windows: RawWindows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

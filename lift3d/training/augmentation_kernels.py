@@ -81,6 +81,22 @@ def resize(
 
 
 @exact
+def find_root(xyz: np.ndarray) -> np.ndarray:
+    """(windows, 3) the root in the frame nearest to the middle of the window that has it, 0 if none has."""
+    windows, frames = xyz.shape[:2]
+    root = np.zeros((windows, 3), np.float32)
+    for window in range(windows):
+        for step in range(frames):
+            # The middle, the one before, the one after, and so on.
+            frame = frames // 2 + (-(step + 1) // 2 if step % 2 else step // 2)
+            x, y, z = xyz[window, frame, 0, 0], xyz[window, frame, 0, 1], xyz[window, frame, 0, 2]
+            if not np.isnan(x + y + z):
+                root[window, 0], root[window, 1], root[window, 2] = x, y, z
+                break
+    return root
+
+
+@exact
 def move_rigidly(
     first: int, last: int, xyz: np.ndarray, rotation: np.ndarray, shift: np.ndarray, out: np.ndarray
 ) -> None:

@@ -100,16 +100,19 @@ def undistort_keypoints(
         lens = distortion[window]
         for joint in range(joints):
             x, y, seen = xy[window, joint, 0], xy[window, joint, 1], confidence[window, joint]
+            count = 0
             for frame in range(frames):
                 there = seen[frame] > 0
+                count += there
                 # Missing keypoints stand at the image's centre, where every lens is well-behaved.
                 shown_x[frame] = x[frame] = (x[frame] - cx) * fx if there else _ZERO
                 shown_y[frame] = y[frame] = (y[frame] - cy) * fy if there else _ZERO
-            for _ in range(MOST_STEPS):
+            # Joints that a layout lacks are missing in every frame.
+            for _ in range(MOST_STEPS if count else 0):
                 if not _newton_step(shown_x, shown_y, lens, x, y, good):
                     break
             for frame in range(frames):
-                if not good[frame]:
+                if not (count and good[frame]):
                     x[frame] = y[frame] = seen[frame] = 0
 
 

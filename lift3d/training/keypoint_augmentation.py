@@ -60,8 +60,11 @@ def damage_keypoints(
         hide_behind_obstacle(windows, augmentation.occlusion, draws)
     if augmentation.drop_joints > 0:
         frames, joints = windows.xy.shape[1:3]
-        gone = draws.chance(augmentation.drop_joints, 1, joints) & draws.stretch(frames, joints, longest=LONGEST_GAP)
-        over_windows(kernels.hide, len(gone), gone.numpy(), *_keypoints(windows))
+        chosen, (begin, stop) = (
+            draws.chance(augmentation.drop_joints, joints),
+            draws.ends(frames, joints, longest=LONGEST_GAP),
+        )
+        kernels.hide_stretches(chosen.numpy(), begin.numpy(), stop.numpy(), *_keypoints(windows))
     return windows
 
 
@@ -82,13 +85,14 @@ def add_detector_errors(
     level = ((noise.spread * draws.normal(1)).exp() * relative_jitter(skeleton)).numpy()
     _add_noise(windows, noise.jitter * level, noise.drift * level, DRIFT_SECONDS * fps, metre, draws)
     gross = draws.runs(frames, joints, noise.outliers_per_second / fps, OUTLIER_SECONDS * fps)
-    kernels.add_gross_errors(gross.numpy(), draws.seeds(), GROSS, ADMITTED, metre.numpy(), *keypoints)
+    kernels.add_gross_errors(gross, draws.seeds(), GROSS, ADMITTED, metre.numpy(), *keypoints)
     for part in (_LEGS, _ARMS):
         swapped = draws.runs(frames, 1, noise.swaps_per_second / fps, SWAP_SECONDS * fps)
-        kernels.exchange(swapped[..., 0].numpy(), _pairs(skeleton, part), *keypoints)
+        kernels.exchange(swapped[..., 0], _pairs(skeleton, part), *keypoints)
     lost = draws.runs(frames, 1, noise.losses_per_second / fps, LOST_SECONDS * fps)
     gaps = draws.runs(frames, joints, noise.gaps_per_second / fps, GAP_SECONDS * fps)
-    over_windows(kernels.hide, len(gaps), (gaps | lost).numpy(), *keypoints)
+    gaps |= lost
+    over_windows(kernels.hide, len(gaps), gaps, *keypoints)
 
 
 def swap_sides(windows: RawWindows, skeleton: Skeleton, probability: float, draws: WindowDraws) -> None:

@@ -129,6 +129,20 @@ def hide(first: int, last: int, gone: np.ndarray, xy: np.ndarray, confidence: np
 
 
 @exact
+def hide_stretches(
+    chosen: np.ndarray, begin: np.ndarray, stop: np.ndarray, xy: np.ndarray, confidence: np.ndarray
+) -> None:
+    """The chosen joints (windows, joints) missing from a frame ``begin`` to the one before ``stop``, as ``chosen``."""
+    windows, joints = chosen.shape
+    for window in range(windows):
+        for joint in range(joints):
+            if chosen[window, joint]:
+                for frame in range(begin[window, joint], stop[window, joint]):
+                    xy[window, frame, joint] = 0
+                    confidence[window, frame, joint] = 0
+
+
+@exact
 def hide_rectangle(
     chosen: np.ndarray, place: np.ndarray, half: np.ndarray, xy: np.ndarray, confidence: np.ndarray
 ) -> None:

@@ -160,6 +160,10 @@ _SEGMENTS: tuple[tuple[str, str, float, float], ...] = (
     ("spine", "thorax", 1.0, PROPORTIONS["trunk"][0] * 0.52),
     ("thorax", "head_top", 1.0, PROPORTIONS["head"][0]),
 )
+_STARTS = np.array([H36M17.index(start) for start, *_ in _SEGMENTS])
+_ENDS = np.array([H36M17.index(end) for _, end, *_ in _SEGMENTS])
+_COUNTED = torch.tensor([counted for *_, counted, _ in _SEGMENTS])
+_SHARES = torch.tensor([counted * share for *_, counted, share in _SEGMENTS])
 
 
 def stature(joints: Tensor) -> Tensor:
@@ -169,18 +173,12 @@ def stature(joints: Tensor) -> Tensor:
         joints: (batch, frames, 17, 3) in the layout H36M17, NaN where missing. Segments that are never seen are left
             out; REFERENCE_HEIGHT where all are.
     """
-    starts = [H36M17.index(start) for start, *_ in _SEGMENTS]
-    ends = [H36M17.index(end) for _, end, *_ in _SEGMENTS]
     lengths = torch.empty(len(joints), len(_SEGMENTS))
-    over_windows(
-        kernels.segment_lengths, len(joints), joints.numpy(), np.array(starts), np.array(ends), lengths.numpy()
-    )
-    counted = torch.tensor([segment[2] for segment in _SEGMENTS])
-    shares = torch.tensor([segment[3] for segment in _SEGMENTS]) * counted
-    shares = shares * (ANKLE_TO_TOP / shares.sum())
+    over_windows(kernels.segment_lengths, len(joints), joints.numpy(), _STARTS, _ENDS, lengths.numpy())
     known = ~lengths.isnan()
-    total = torch.where(known, lengths * counted, 0.0).sum(-1)
-    height = (total / torch.where(known, shares, 0.0).sum(-1).clamp_min(1e-6)).clamp_min(0.1)
+    total = torch.where(known, lengths * _COUNTED, 0.0).sum(-1)
+    share = torch.where(known, _SHARES * (ANKLE_TO_TOP / _SHARES.sum()), 0.0).sum(-1)
+    height = (total / share.clamp_min(1e-6)).clamp_min(0.1)
     return torch.where(known.any(-1), height, REFERENCE_HEIGHT)
 
 

@@ -51,13 +51,18 @@ class WindowDraws:
 
     def stretch(self, frames: int, *shape: int, longest: float) -> Tensor:
         """(windows, frames, *shape) bool: one stretch of frames each, up to a share ``longest`` of the window."""
-        middle = self.uniform(1, *shape) * frames
-        half = self.uniform(1, *shape) * (longest * frames / 2)
-        time = torch.arange(frames).reshape(-1, *[1] * len(shape)) + 0.5
-        # A stretch holds one frame at least: the one that its middle lies in.
-        return (time - middle).abs() <= half.clamp_min(0.5)
+        begin, stop = self.ends(frames, 1, *shape, longest=longest)
+        time = torch.arange(frames).reshape(-1, *[1] * len(shape))
+        return (time >= begin) & (time < stop)
 
-    def runs(self, frames: int, joints: int, start: float, longest: float) -> Tensor:
+    def ends(self, frames: int, *shape: int, longest: float) -> tuple[Tensor, Tensor]:
+        """First frames (windows, *shape) int64 of the stretches of ``stretch``, and those behind their last ones."""
+        middle = self.uniform(*shape) * frames
+        # A stretch holds one frame at least: the one that its middle lies in.
+        half = (self.uniform(*shape) * (longest * frames / 2)).clamp_min(0.5)
+        return (middle - half + 0.5).floor().long().clamp_min(0), (middle + half + 0.5).floor().long().clamp_max(frames)
+
+    def runs(self, frames: int, joints: int, start: float, longest: float) -> np.ndarray:
         """(windows, frames, joints) bool: runs that start with a probability a frame, of up to ``longest`` frames.
 
         Every length is as likely, and runs may begin before the window does.
@@ -65,7 +70,7 @@ class WindowDraws:
         marked = np.zeros((self.windows, frames, joints), bool)
         if start > 0:
             _mark_runs(self.seeds(), min(start, 1.0), max(1, round(longest)), marked)
-        return torch.from_numpy(marked)
+        return marked
 
     def places(self, count: int) -> np.ndarray:
         """(windows,) int64: where in ``normal_table`` each window reads ``count`` normal numbers of its own."""

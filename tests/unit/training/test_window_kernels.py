@@ -217,17 +217,17 @@ def test_obstacles_hide_what_is_behind_them() -> None:
 def test_runs_start_as_often_and_last_as_long_as_they_should() -> None:
     frames, joints, start, longest = 60, 5, 0.01, 8
     marked = WindowDraws(3, 1, 0, 4000).runs(frames, joints, start, longest)
-    assert torch.equal(marked[100:130], WindowDraws(3, 1, 100, 30).runs(frames, joints, start, longest))
+    assert np.array_equal(marked[100:130], WindowDraws(3, 1, 100, 30).runs(frames, joints, start, longest))
     # A frame is free if none of the runs that began up to 7 frames ago lasts until it.
     lasts = 1 - np.arange(longest) / longest
     expected = 1 - np.prod(1 - start * lasts)
-    by_frame, by_joint = marked.float().mean((0, 2)), marked.float().mean((0, 1))
-    assert by_joint.numpy() == pytest.approx(expected, rel=0.04)
-    assert by_frame[:10].mean().item() == pytest.approx(expected, rel=0.05)
-    assert by_frame[-10:].mean().item() == pytest.approx(expected, rel=0.05)
+    by_frame, by_joint = marked.mean((0, 2)), marked.mean((0, 1))
+    assert by_joint == pytest.approx(expected, rel=0.04)
+    assert by_frame[:10].mean() == pytest.approx(expected, rel=0.05)
+    assert by_frame[-10:].mean() == pytest.approx(expected, rel=0.05)
     # Nothing overlaps much at this rate: lengths are even.
     begun = marked[:, 1:] & ~marked[:, :-1]
-    assert begun.float().mean().item() == pytest.approx(start * (1 - expected), rel=0.1)
+    assert begun.mean() == pytest.approx(start * (1 - expected), rel=0.1)
     assert not WindowDraws(3, 1, 0, 50).runs(frames, joints, 0.0, longest).any()
     assert WindowDraws(3, 1, 0, 50).runs(frames, joints, 1.0, longest).all()
 
@@ -245,3 +245,31 @@ def test_sequences_of_a_window_are_even() -> None:
     assert places.min() >= 0
     assert places.max() + 1000 <= len(normal_table())
     assert places.std() / len(normal_table()) == pytest.approx(12**-0.5, rel=0.03)
+
+
+@pytest.mark.parametrize("frames", [8, 9])
+def test_roots_are_those_nearest_to_the_middle(frames: int) -> None:
+    xyz = torch.randn(300, frames, 3, 3)
+    xyz[:, :, 0][holes(300, frames, share=0.7)] = torch.nan
+    xyz[0, :, 0], xyz[1, 1:, 0], xyz[1, 0, 0] = torch.nan, torch.nan, 1
+    found = augmentation_kernels.find_root(xyz.numpy())
+    away = np.abs(np.arange(frames) - frames // 2)
+    for window in range(300):
+        there = [int(frame) for frame in np.argsort(away, kind="stable") if xyz[window, frame, 0].isfinite().all()]
+        assert np.array_equal(found[window], xyz[window, there[0], 0] if there else np.zeros(3))
+
+
+def test_stretches_are_between_their_ends() -> None:
+    frames, joints = 30, 17
+    begin, stop = WindowDraws(0, 0, 0, 100).ends(frames, joints, longest=0.6)
+    stretch = WindowDraws(0, 0, 0, 100).stretch(frames, joints, longest=0.6)
+    assert torch.equal(stretch.sum(1), stop - begin)
+    assert torch.equal(stretch.int().argmax(1), begin)
+    windows, chosen = make_windows(100, frames), holes(100, joints)
+    confidence = windows.confidence.clone()
+    keypoint_kernels.hide_stretches(
+        chosen.numpy(), begin.numpy(), stop.numpy(), windows.xy.numpy(), windows.confidence.numpy()
+    )
+    gone = stretch & chosen[:, None]
+    assert torch.equal(windows.confidence, confidence * ~gone)
+    assert torch.equal((windows.xy == 0).all(-1), gone)

@@ -97,10 +97,10 @@ class BodySampler:
         from lift3d.training.compiled import over_windows
 
         variation, batch = self.variation, draws.batch
-        where, (phase, *mixed) = np.split(draws.uniform(6 + len(LIMBS)).T, [4])
-        recorded, thigh, clip = self.record(where, frames)
+        recorded, thigh, clip = self.record(draws.uniform(4), frames)
+        mixed, phase = draws.uniform(1 + len(LIMBS)), draws.uniform(1)
         chance = [variation.mix_probability] + [variation.limb_mix_probability] * len(LIMBS)
-        source = np.where(np.stack(mixed, 1) < chance, draws.others(len(chance)), np.arange(batch)[:, None])
+        source = np.where(mixed < chance, draws.others(len(chance)), np.arange(batch)[:, None])
         axes, angles = self._turns(draws)
         gaze = self._gaze(frames, phase, draws)
         vectors = np.empty((batch, len(VECTORS), 3, frames), np.float32)
@@ -108,8 +108,8 @@ class BodySampler:
         joints = draw_joints(thigh, variation.definition_metres, draws)
         return PosedBodies(vectors, joints, clip)
 
-    def record(self, where: np.ndarray, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Windows of recorded motion, from four uniform numbers (4, windows) each.
+    def record(self, numbers: np.ndarray, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Windows of recorded motion, from four uniform numbers (windows, 4) each.
 
         A window starts up to ``HOLD_SECONDS`` before its clip and ends as much behind it, where the ends are held;
         a clip that is too short even so is played there and back.
@@ -121,7 +121,7 @@ class BodySampler:
         from lift3d.training.body_kernels import read_motion
         from lift3d.training.compiled import over_windows
 
-        choice, pace, place, side = where
+        choice, pace, place, side = numbers.T
         clip = np.minimum(np.searchsorted(self.chances, choice, side="right"), len(self.chances) - 1)
         slow, fast = (math.log(limit) for limit in self.variation.speed)
         speed = np.exp(slow + (fast - slow) * pace) * (BANK_FPS / self.fps)
@@ -136,22 +136,21 @@ class BodySampler:
         return recorded, thigh, clip
 
     def _gaze(self, frames: int, phase: np.ndarray, draws: Draws) -> np.ndarray:
-        """Turn of the head (windows, frames) in radians, from glance to glance."""
+        """Turn of the head (windows, frames) in radians, from glance to glance; ``phase`` (windows, 1) is in 0..1."""
         spacing = GLANCE_SECONDS * self.fps
         glances = 0.45 * draws.normal(knot_count(frames, spacing))
         knot, share = place_knots(frames, spacing, phase)
-        window = np.arange(len(phase))[:, None]
-        last, coming = glances[window, knot], glances[window, knot + 1]
+        knot += np.arange(glances.size, step=glances.shape[1], dtype=np.int32)[:, None]
+        last, coming = glances.take(knot), glances.take(knot + 1)
         gaze: np.ndarray = last + share * (coming - last)
         return gaze
 
     def _turns(self, draws: Draws) -> tuple[np.ndarray, np.ndarray]:
         """Unit axes (windows, limbs + 1, 3) and angles (windows, limbs + 1) of turns of each limb, and last of all."""
         variation, limbs = self.variation, len(LIMBS)
-        axis, angle = np.split(draws.normal(limbs * 4 + 1), [limbs * 3], axis=1)
-        axis = axis.reshape(-1, limbs, 3)
-        chance, (heading, anyhow, kind) = np.split(draws.uniform(limbs + 3).T, [limbs])
-        turned = (chance < variation.limb_probability).T
+        axis, angle = draws.normal(limbs * 3).reshape(-1, limbs, 3), draws.normal(limbs + 1)
+        turned = draws.uniform(limbs) < variation.limb_probability
+        heading, anyhow, kind = draws.uniform(3).T
         # Whole bodies lean a little about a horizontal axis, or lie any way.
         heading = 2 * math.pi * heading
         level = np.stack([np.cos(heading), np.sin(heading), np.zeros_like(heading)], axis=-1)

@@ -87,20 +87,17 @@ def draw_joints(recorded_thigh: np.ndarray, definition_metres: float, draws: Dra
         definition_metres: how far detectors' joints lie from the targets', one standard deviation.
         draws: random numbers.
     """
-    drawn = draws.normal(len(PROPORTIONS) + len(_SHARED) + len(_OWN) + 1)
-    shares, shared, own, pitch = np.split(drawn, np.cumsum([len(PROPORTIONS), len(_SHARED), len(_OWN)]), axis=1)
-    lengths = _MEAN + _DEVIATION * shares.clip(-2.5, 2.5)
+    lengths = _MEAN + _DEVIATION * draws.normal(len(PROPORTIONS)).clip(-2.5, 2.5)
     # Stature is what adds up from ankle to the top of the head, and 4.5 % of it below the ankle.
     stature = lengths[:, [_P[name] for name in ("shin", "thigh", "trunk", "head")]].sum(1, keepdims=True)
-    lengths = lengths * (0.955 * REFERENCE_HEIGHT / stature)
+    lengths *= 0.955 * REFERENCE_HEIGHT / stature
     growth = lengths[:, _P["thigh"], None] / recorded_thigh[:, None]
     face_size = lengths[:, _P["head"], None] / 0.28
-    pitch = 0.25 * pitch
-    parameters = [
-        lengths, definition_metres * shared, 0.3 * definition_metres * own, growth, np.ones_like(growth),
-        face_size, face_size * np.cos(pitch), face_size * np.sin(pitch),
-    ]  # fmt: skip
-    seen, target = (_weigh(np.concatenate(parameters, axis=1), *terms) for terms in _terms())
+    shared, own = definition_metres * draws.normal(len(_SHARED)), 0.3 * definition_metres * draws.normal(len(_OWN))
+    pitch = 0.25 * draws.normal(1)
+    face = face_size, face_size * np.cos(pitch), face_size * np.sin(pitch)
+    numbers = np.concatenate([lengths, shared, own, growth, np.ones_like(growth), *face], axis=1)
+    seen, target = (_weigh(numbers, *terms) for terms in _terms())
     # "Neck" is the middle of the shoulders for some detectors and the throat for others.
     throat = 0.8 * target[:, _THORAX] + 0.2 * target[:, _HEAD_TOP]
     seen[:, _NECK] += (draws.uniform(1) * 1.3 - 0.2) * (throat - seen[:, _NECK])
@@ -109,11 +106,10 @@ def draw_joints(recorded_thigh: np.ndarray, definition_metres: float, draws: Dra
 
 def _weigh(numbers: np.ndarray, joints: int, places: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Weights (windows, joints, vectors) of the numbers of windows (windows, parameters), and of ``_terms``."""
-    from lift3d.training.compiled import over_windows
     from lift3d.training.joint_kernels import weigh
 
     weights = np.zeros((len(numbers), joints, len(VECTORS)), np.float32)
-    over_windows(weigh, len(numbers), numbers, places, factors, weights)
+    weigh(numbers, places, factors, weights)
     return weights
 
 

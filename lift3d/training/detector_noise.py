@@ -118,9 +118,8 @@ def detect(plane: Tensor, depth: Tensor, noise: DetectorNoise, fps: float, draws
         *[swap] * len(SWAPPED),
     ]
     runs = draws.runs(kinds, frames, fps)
-    phase, typical, silent, kind = draws.uniform(4).T
-    level, own = np.split(draws.normal(1 + joints), [1], axis=1)
-    size = np.exp(noise.spread * level) * _RELATIVE
+    phase, typical, silent, kind = (draws.uniform(1) for _ in range(4))
+    size = np.exp(noise.spread * draws.normal(1)) * _RELATIVE
     knots = knot_count(frames, DRIFT_SECONDS * fps)
     errors = Errors(
         noise.jitter * size,
@@ -129,10 +128,10 @@ def detect(plane: Tensor, depth: Tensor, noise: DetectorNoise, fps: float, draws
         draws.places(2 * joints * knots),
         knots,
         *place_knots(frames, DRIFT_SECONDS * fps, phase),
-        0.55 + 0.4 * typical[:, None] + 0.1 * own,
+        0.55 + 0.4 * typical + 0.1 * draws.normal(joints),
         draws.places(joints * frames),
-        np.where(silent < noise.silent_probability, np.float32(1), np.float32(0.1)),
-        _SHOWN[np.searchsorted(_SHARES, kind * _SHARES[-1])],
+        np.where(silent[:, 0] < noise.silent_probability, np.float32(1), np.float32(0.1)),
+        _SHOWN[np.searchsorted(_SHARES, kind[:, 0] * _SHARES[-1])],
     )
     found, confidence = np.empty(plane.shape, np.float32), np.empty((windows, joints, frames), np.float32)
     over_windows(

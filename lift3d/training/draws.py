@@ -80,14 +80,14 @@ class Draws:
         """(batch, count) normal numbers, float32."""
         if count > self._normal.shape[1]:
             self._normal = self._draw(np.random.Generator.standard_normal, count)
-        numbers, self._normal = np.split(self._normal, [count], axis=1)
+        numbers, self._normal = self._normal[:, :count], self._normal[:, count:]
         return numbers
 
     def uniform(self, count: int) -> np.ndarray:
         """(batch, count) numbers in 0..1, 1 excluded, float32."""
         if count > self._uniform.shape[1]:
             self._uniform = self._draw(np.random.Generator.random, count)
-        numbers, self._uniform = np.split(self._uniform, [count], axis=1)
+        numbers, self._uniform = self._uniform[:, :count], self._uniform[:, count:]
         return numbers
 
     def others(self, count: int) -> np.ndarray:
@@ -138,9 +138,9 @@ def knot_count(frames: int, spacing: float) -> int:
 def place_knots(frames: int, spacing: float, phase: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where frames (windows, frames) lie between knots: int32 number of the one before, and the share of the next one.
 
-    Arguments are as for ``knots``, which gives the same as weights.
+    Arguments are as for ``knots``, which gives the same as weights, but for ``phase`` (windows, 1).
     """
-    place = np.arange(frames, dtype=np.float32) / spacing + phase[:, None]
+    place = np.arange(frames, dtype=np.float32) / spacing + phase
     knot = place.astype(np.int32)
     return knot, place - knot.astype(np.float32)
 

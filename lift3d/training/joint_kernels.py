@@ -1,6 +1,6 @@
 """Compiled loops that make joints out of posed bodies: where a camera sees them, and what the network is to give.
 
-All are of windows ``first`` to ``last`` of a batch. Numbers are float32: a Python number would make them double.
+Most are of windows ``first`` to ``last`` of a batch. Numbers are float32: a Python number would make them double.
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ _PELVIS = V["pelvis"]
 
 
 @compiled
-def weigh(
-    first: int, last: int, numbers: np.ndarray, terms: np.ndarray, factors: np.ndarray, weights: np.ndarray
-) -> None:
-    """Weights of joints that are linear in numbers of a window.
+def weigh(numbers: np.ndarray, terms: np.ndarray, factors: np.ndarray, weights: np.ndarray) -> None:
+    """Weights of joints that are linear in numbers of a window, of all windows.
 
     Args:
         numbers: (windows, parameters).
@@ -28,7 +26,7 @@ def weigh(
         factors: (terms,).
         weights: (windows, joints, vectors), all 0 at first.
     """
-    for w in range(first, last):
+    for w in range(len(numbers)):
         for term in range(len(terms)):
             weights[w, terms[term, 1], terms[term, 2]] += factors[term] * numbers[w, terms[term, 0]]
 
@@ -56,7 +54,8 @@ def project(
         depth: (windows, frames) of the pelvis, metres.
     """
     count, joints, frames = vectors.shape[1], plane.shape[1], plane.shape[3]
-    points, shallowest = np.empty((joints, 3, frames), np.float32), np.empty(frames, np.float32)
+    points, offset = np.empty((joints, 3, frames), np.float32), np.empty(3, np.float32)
+    shallowest, scale = np.empty(frames, np.float32), np.empty(frames, np.float32)
     for w in range(first, last):
         _place(seen[w], vectors[w].reshape(count, 3 * frames), points.reshape(joints, 3 * frames))
         middle = _middle(target[w], vectors[w])
@@ -67,15 +66,18 @@ def project(
                 shallowest[frame] = min(shallowest[frame], points[joint, 2, frame])
         lowest = shallowest.min()
         away = max(distance[w], (_NEAREST - lowest + middle[2]) / ray[w, 2])
-        x, y, z = away * ray[w, 0] - middle[0], away * ray[w, 1] - middle[1], away * ray[w, 2] - middle[2]
+        for axis in range(3):
+            offset[axis] = away * ray[w, axis] - middle[axis]
         zoom = focal[w]
         for joint in range(joints):
             for frame in range(frames):
-                scale = zoom / (points[joint, 2, frame] + z)
-                plane[w, joint, 0, frame] = (points[joint, 0, frame] + x) * scale
-                plane[w, joint, 1, frame] = (points[joint, 1, frame] + y) * scale
+                scale[frame] = zoom / (points[joint, 2, frame] + offset[2])
+            for axis in range(2):
+                shift = offset[axis]
+                for frame in range(frames):
+                    plane[w, joint, axis, frame] = (points[joint, axis, frame] + shift) * scale[frame]
         for frame in range(frames):
-            depth[w, frame] = target[w, 0, _PELVIS] * vectors[w, _PELVIS, 2, frame] + z
+            depth[w, frame] = target[w, 0, _PELVIS] * vectors[w, _PELVIS, 2, frame] + offset[2]
 
 
 @compiled

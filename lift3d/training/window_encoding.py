@@ -67,7 +67,7 @@ def _encode(
     sums = np.empty((len(_SUMMED), frames), np.float32)
     centre = np.empty((2, frames), np.float32)
     in_image, in_metres = np.empty(frames, np.float32), np.empty(frames, np.float32)
-    size = np.empty(frames, np.float32)
+    size, scale = np.empty(frames, np.float32), np.empty(frames, np.float32)
     anyone, sized = np.empty(frames, np.bool_), np.empty(frames, np.bool_)
     for w in range(first, last):
         for joint in range(joints):
@@ -79,16 +79,20 @@ def _encode(
         for frame in range(frames):
             anyone[frame] = sums[0, frame] > _ZERO
         source = _hold(sized)
+        for frame in range(frames):
+            scale[frame] = max(size[source[frame]], _LEAST_SIZE)
+        for joint in range(joints):
+            for axis in range(2):
+                for frame in range(frames):
+                    turned[joint, axis, frame] = min(max(turned[joint, axis, frame] / scale[frame], -_FOUR), _FOUR)
         for inside in range(inputs.shape[1]):
             frame = first_inside + inside
-            scale = max(size[source[frame]], _LEAST_SIZE)
-            larger = _ONE / scale
             for joint in range(joints):
-                for axis in range(2):
-                    inputs[w, inside, joint, axis] = min(max(turned[joint, axis, frame] * larger, -_FOUR), _FOUR)
+                inputs[w, inside, joint, 0] = turned[joint, 0, frame]
+                inputs[w, inside, joint, 1] = turned[joint, 1, frame]
                 inputs[w, inside, joint, 2] = confidence[w, joint, frame]
             # Centred on a distance of 4 m, as in ``encode``.
-            inputs[w, inside, joints, 0] = np.log(_FOUR * scale) if known[w] else _ZERO
+            inputs[w, inside, joints, 0] = np.log(_FOUR * scale[frame]) if known[w] else _ZERO
             inputs[w, inside, joints, 1] = _ONE if known[w] else _ZERO
             inputs[w, inside, joints, 2] = _ZERO
         source = _hold(anyone)
@@ -134,23 +138,27 @@ def _turn(plane: np.ndarray, seen: np.ndarray, centre: np.ndarray, turned: np.nd
     to (n (x - a), h^2 y - a b x - b) / d, where d = h (1 + a x + b y).
     """
     frames = seen.shape[1]
-    h, n = np.empty(frames, np.float32), np.empty(frames, np.float32)
+    h, n, scale = np.empty(frames, np.float32), np.empty(frames, np.float32), np.empty(frames, np.float32)
     a, b = centre[0], centre[1]
     for frame in range(frames):
         h[frame] = np.sqrt(_ONE + a[frame] * a[frame])
         n[frame] = np.sqrt(_ONE + a[frame] * a[frame] + b[frame] * b[frame])
         in_image[frame] = _ZERO
     for joint in range(len(seen)):
+        x, y = plane[joint, 0], plane[joint, 1]
+        # Three loops of few arrays each: LLVM does not vectorise one of them all. Points behind the turned camera stay
+        # finite, as in ``rotate_plane``.
         for frame in range(frames):
-            x, y = plane[joint, 0, frame], plane[joint, 1, frame]
-            along = _ONE + a[frame] * x
-            # Points behind the turned camera stay finite, as in ``rotate_plane``.
-            scale = seen[joint, frame] / (h[frame] * max(along + b[frame] * y, _NEAREST * n[frame]))
-            turned[joint, 0, frame] = n[frame] * (x - a[frame]) * scale
-            turned[joint, 1, frame] = (h[frame] * h[frame] * y - b[frame] * along) * scale
+            depth = max(_ONE + a[frame] * x[frame] + b[frame] * y[frame], _NEAREST * n[frame])
+            scale[frame] = seen[joint, frame] / (h[frame] * depth)
         for frame in range(frames):
-            x, y = turned[joint, 0, frame], turned[joint, 1, frame]
-            in_image[frame] += x * x + y * y
+            turned[joint, 0, frame] = n[frame] * (x[frame] - a[frame]) * scale[frame]
+        for frame in range(frames):
+            down = h[frame] * h[frame] * y[frame] - b[frame] * (_ONE + a[frame] * x[frame])
+            turned[joint, 1, frame] = down * scale[frame]
+        for axis in range(2):
+            for frame in range(frames):
+                in_image[frame] += turned[joint, axis, frame] * turned[joint, axis, frame]
 
 
 @compiled

@@ -116,7 +116,7 @@ def test_clips_of_any_length_fill_a_window() -> None:
         bank = make_bank(clips=2, frames=frames)
         for mirrored in (0.1, 0.9):
             numbers = np.array([[0.99, 0.5, k / 7, mirrored] for k in range(7)], np.float32)
-            windows, _, _ = BodySampler(bank, BodyVariation(), 30.0).record(numbers.T, 300)
+            windows, _, _ = BodySampler(bank, BodyVariation(), 30.0).record(numbers, 300)
             assert np.isfinite(windows).all()
             steps = np.abs(np.diff(windows[:, -1, 0])) * 30
             # The bank's people walk along x at 1 m/s.

@@ -165,7 +165,7 @@ def test_detections_are_true_joints_with_errors_and_what_happens_to_them(rng: np
     phase = rng.random(WINDOWS, np.float32)
     number = knot_count(FRAMES, 9.0)
     places = rng.integers(0, 50_000, (3, WINDOWS))
-    knot, share = place_knots(FRAMES, 9.0, phase)
+    knot, share = place_knots(FRAMES, 9.0, phase[:, None])
     errors = Errors(jitter, drift, places[0], places[1], number, knot, share, usual, places[2], least, shown)
     window = np.sort(rng.integers(0, WINDOWS, count))
     # The first ones happen in the same window and frames: they add up, but sides that changed twice are changed.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lift3d.training.exact import exact
+from lift3d.training.compiled import exact
 from lift3d.training.reprojection import NEAREST
 
 # Single precision stays so only among its own numbers.

@@ -16,7 +16,7 @@ from lift3d.errors import MissingDependencyError
 try:
     from numba import njit
 except ModuleNotFoundError as error:
-    raise MissingDependencyError("synthesised windows need numba: pip install 'lift3d[train]'") from error
+    raise MissingDependencyError("windows for training need numba: pip install 'lift3d[train]'") from error
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -28,6 +28,14 @@ def compiled(function: Function) -> Function:
     """
     fastmath = {"contract", "nsz", "nnan", "arcp"}
     return cast(Function, njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath)(function))
+
+
+def exact(function: Function) -> Function:
+    """As ``compiled``, for numbers that may be NaN; it rounds as written, wherever in memory the numbers lie.
+
+    Arrays are written number by number, since numba takes long to compile what numpy does with whole ones.
+    """
+    return cast(Function, njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def over_windows(kernel: Callable[..., None], windows: int, *arguments: Any) -> None:

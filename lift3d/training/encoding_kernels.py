@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from lift3d.geometry.lenses import MOST_STEPS
-from lift3d.training.exact import exact
+from lift3d.training.compiled import exact
 
 # Single precision stays so only among its own numbers.
 _ZERO, _ONE, _TWO, _THREE, _SIX = (np.float32(number) for number in (0, 1, 2, 3, 6))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lift3d.training.exact import exact
+from lift3d.training.compiled import exact
 from lift3d.training.window_draws import next_share
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lift3d.training.compiled import exact
 from lift3d.training.draws import TABLE_SIZE
-from lift3d.training.exact import exact
 
 # A step of the counter gives this many 32-bit words.
 _WORDS = 8

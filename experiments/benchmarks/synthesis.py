@@ -21,9 +21,13 @@ from pathlib import Path
 import torch
 
 from lift3d.datasets.motion_bank import load_motion_bank
+from lift3d.models.mirror_convolution.configuration import MirrorConvolutionConfig
+from lift3d.models.mirror_convolution.modeling import MirrorConvolution
 from lift3d.models.temporal_convolution.configuration import TemporalConvolutionConfig
 from lift3d.models.temporal_convolution.modeling import TemporalConvolution
+from lift3d.skeletons import LIFTER23
 from lift3d.training.batches import Batch
+from lift3d.training.bodies import BodyVariation
 from lift3d.training.configuration import SynthesisData
 from lift3d.training.devices import choose_precision
 from lift3d.training.losses import joint_error, velocity_error
@@ -31,17 +35,22 @@ from lift3d.training.muon import Muon
 from lift3d.training.prefetch import Prefetcher
 from lift3d.training.synthesis import SynthesisBatches
 
-# Windows, outputs of each, filter widths, channels; the first is the default lifter (experiments/default_lifter).
-NETWORKS = ((192, 8, (3, 3, 3, 1), 320), (96, 32, (3, 3, 3, 1), 256), (96, 32, (3, 3, 3, 3), 256))
+# Windows, outputs of each, and the network; the first is the default lifter (experiments/default_lifter).
+NETWORKS = (
+    (192, 8, MirrorConvolutionConfig(24, 3, 17, (3, 3, 3, 1), 240, 0.0, skeleton=LIFTER23.name)),
+    (96, 32, TemporalConvolutionConfig(24, 3, 17, (3, 3, 3, 1), 256, 0.0)),
+    (96, 32, TemporalConvolutionConfig(24, 3, 17, (3, 3, 3, 3), 256, 0.0)),
+)
+# Parts of bodies are of other windows as often as in the default lifter's training.
+DATA = SynthesisData(bodies=BodyVariation(mix_probability=0.5, limb_mix_probability=0.25))
 
 
 class Step:
     """Training steps of a network."""
 
-    def __init__(self, widths: tuple[int, ...], channels: int, precision: str) -> None:
-        self.network = TemporalConvolution(
-            TemporalConvolutionConfig(24, 3, 17, filter_widths=widths, channels=channels, dropout=0.0)
-        )
+    def __init__(self, config: TemporalConvolutionConfig, precision: str) -> None:
+        mirrored = isinstance(config, MirrorConvolutionConfig)
+        self.network = MirrorConvolution(config) if mirrored else TemporalConvolution(config)
         self.optimizer = Muon([self.network], 1e-3, 0.0, fused=True)
         self.precision = precision
 
@@ -106,12 +115,19 @@ def main() -> None:
         "added",
     ]
     print("| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
-    for windows, outputs, widths, channels in NETWORKS:
-        context = math.prod(widths)
-        source = SynthesisBatches(bank, SynthesisData(), windows, outputs, context // 2, context // 2, seed=0)
+    for windows, outputs, config in NETWORKS:
+        context = math.prod(config.filter_widths)
+        source = SynthesisBatches(bank, DATA, windows, outputs, context // 2, context // 2, seed=0)
         for precision in precisions:
-            alone, making, together = measure(Step(widths, channels, precision), source, arguments.repeats)
-            cells = [f"{windows} x {outputs}", context, channels, precision, f"{alone:.0f} ms", f"{making:.1f} ms"]
+            alone, making, together = measure(Step(config, precision), source, arguments.repeats)
+            cells = [
+                f"{windows} x {outputs}",
+                context,
+                config.channels,
+                precision,
+                f"{alone:.0f} ms",
+                f"{making:.1f} ms",
+            ]
             cells += [f"{making / alone:.0%}", f"{together:.0f} ms", f"{together / alone - 1:.0%}"]
             print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 

@@ -60,10 +60,8 @@ def damage_keypoints(
         hide_behind_obstacle(windows, augmentation.occlusion, draws)
     if augmentation.drop_joints > 0:
         frames, joints = windows.xy.shape[1:3]
-        chosen, (begin, stop) = (
-            draws.chance(augmentation.drop_joints, joints),
-            draws.ends(frames, joints, longest=LONGEST_GAP),
-        )
+        chosen = draws.chance(augmentation.drop_joints, joints)
+        begin, stop = draws.ends(frames, joints, longest=LONGEST_GAP)
         kernels.hide_stretches(chosen.numpy(), begin.numpy(), stop.numpy(), *_keypoints(windows))
     return windows
 

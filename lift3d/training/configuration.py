@@ -16,6 +16,7 @@ from lift3d.training.bodies import BodyVariation
 from lift3d.training.detector_noise import DetectorNoise
 
 Share = Annotated[float, Field(ge=0, le=1)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
 Momentum = Annotated[float, Field(gt=0, le=1)]
 Degrees = Annotated[float, Field(ge=0, le=180)]
 
@@ -70,6 +71,7 @@ class PoseSetData:
         actions: names to keep; empty for all.
         normalization: "image" (VideoPose3D: pixels over half the width) or "person" (lift3d.lifting.normalization).
         keep_every: use every n-th frame of each recording.
+        training_share: of each training recording the share that is used, one stretch: for training on few labels.
         unlabelled: a second prepared set, or the same, for semi-supervised training; None for none.
         unlabelled_subjects: whose recordings there are taken as if they had no 3D.
         synthetic: synthesised windows that are mixed into every batch ("person" normalization); None for none.
@@ -83,6 +85,7 @@ class PoseSetData:
     actions: tuple[str, ...] = ()
     normalization: Literal["image", "person"] = "image"
     keep_every: PositiveInt = 1
+    training_share: PositiveShare = 1.0
     unlabelled: str | None = None
     unlabelled_subjects: tuple[str, ...] = ()
     synthetic: SynthesisData | None = None

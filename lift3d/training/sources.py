@@ -89,7 +89,7 @@ def _pose_set_sources(config: TrainingConfig, data: PoseSetData, past: int, futu
     synthetic = round(config.batch * data.synthetic_share) if data.synthetic is not None else 0
     if synthetic >= config.batch:
         raise ConfigurationError("data.synthetic_share: nothing of the batch is left for the set; lower it")
-    chosen = whole.select(subjects["training"], data.actions)
+    chosen = whole.select(subjects["training"], data.actions).shortened(data.training_share)
     own = batches(chosen, config.batch - synthetic, config.outputs, config.seed + 1, augmentation=config.augmentation)
     training: BatchSource = own
     if data.synthetic is not None and synthetic:

@@ -111,6 +111,25 @@ def test_selections(sample: Path) -> None:
             found.select(subjects=["S9"], actions=["Eating"])
 
 
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.1, 1e-6])
+def test_shortened_recordings_are_stretches_of_the_whole(sample: Path, share: float) -> None:
+    with open_pose_set(sample) as found:
+        short = found.shortened(share)
+        assert [entry.frames for entry in short.recordings] == [
+            max(1, round(share * entry.frames)) for entry in found.recordings
+        ]
+        for number, entry in enumerate(short.recordings):
+            first = entry.start - found.recordings[number].start
+            part, again = short.read(number), found.read(number, slice(first, first + entry.frames))
+            np.testing.assert_array_equal(part.xyz, again.xyz)
+            for one, other in zip(part.views, again.views, strict=True):
+                np.testing.assert_array_equal(one.xy, other.xy)
+                np.testing.assert_array_equal(one.confidence, other.confidence)
+        # Another part of the file is read where the name is another: not all stretches are beginnings.
+        starts = [entry.start - whole.start for entry, whole in zip(short.recordings, found.recordings, strict=True)]
+        assert any(starts) == (share < 1)
+
+
 def test_progress_and_overwriting(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     write_pose_set(tmp_path / "set.h5", INFO, list(recordings()), progress=lambda *at: seen.append(at))

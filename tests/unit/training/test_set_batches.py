@@ -19,12 +19,13 @@ from lift3d.lifting.rate import RatePlan
 from lift3d.poses import Keypoints2D
 from lift3d.skeletons import H36M17, LIFTER23, conversion
 from lift3d.training.batches import Batch
-from lift3d.training.configuration import Augmentation, Losses
+from lift3d.training.configuration import Augmentation, Losses, ModelConfig, PoseSetData, TrainingConfig
 from lift3d.training.detector_noise import DetectorNoise
 from lift3d.training.objective import Objective
 from lift3d.training.reprojection import project
 from lift3d.training.set_batches import MixedBatches, SetBatches
 from lift3d.training.set_encoding import fill_gaps, stature
+from lift3d.training.sources import make_sources
 
 LENGTHS, BATCH, PAST, OUTPUTS = (30, 45), 16, 4, 5
 EVERYTHING = Augmentation(
@@ -90,6 +91,23 @@ def test_parts_are_the_batch_and_steps_are_repeatable(pose_set: PoseSet, normali
         assert torch.equal(torch.cat([part[name] for part in parts]), value), name
     assert not torch.equal(source.batch(0).inputs, source.batch(1).inputs)
     assert not torch.equal(make(pose_set, normalization, EVERYTHING, seed=1).batch(1).inputs, whole["inputs"])
+
+
+def test_a_share_of_the_labels_is_of_the_training_people_only(pose_set: PoseSet) -> None:
+    def windows(share: float) -> list[int]:
+        data = PoseSetData(pose_set.path, training_share=share)
+        sources = make_sources(
+            TrainingConfig(ModelConfig("temporal_convolution"), data, batch=BATCH, outputs=OUTPUTS), PAST, PAST
+        )
+        found = []
+        for source in (sources.training, sources.validation):
+            assert isinstance(source, SetBatches)
+            found.append(source.reader.windows)
+        return found
+
+    # Two cameras see 30 frames of S1 in windows of 5, and 45 of S2.
+    assert windows(1.0) == [12, 2]
+    assert windows(0.5) == [6, 2]
 
 
 @pytest.mark.parametrize("normalization", ["image", "person"])

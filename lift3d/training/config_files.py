@@ -24,7 +24,7 @@ from lift3d.training.configuration import TrainingConfig
 # A configuration is a page of text; anything much longer is another file.
 LARGEST_FILE = 1 << 20
 # The fields that name files, which are relative to the configuration file, or to the working directory in overrides.
-PATHS = ("data.folder", "data.set", "data.unlabelled", "data.synthetic.folder")
+PATHS = ("model.start", "data.folder", "data.set", "data.unlabelled", "data.synthetic.folder")
 
 
 def read_config(path: str | PathLike[str], overrides: Sequence[str] = ()) -> TrainingConfig:
@@ -148,7 +148,9 @@ def _resolve_paths(values: dict[str, Any], folder: Path) -> None:
         inner: Any = values
         for parent in parents:
             inner = inner.get(parent) if isinstance(inner, dict) else None
-        if isinstance(inner, dict) and isinstance(inner.get(name), str):
+        # Checkpoints that ship are named without an ending.
+        ships = path == "model.start" and isinstance(inner, dict) and not Path(str(inner.get(name))).suffix
+        if isinstance(inner, dict) and isinstance(inner.get(name), str) and not ships:
             inner[name] = str((folder / inner[name]).resolve())
 
 

@@ -28,10 +28,13 @@ class ModelConfig:
     Attributes:
         architecture: its name in ``lift3d.models.factory``.
         settings: fields of its configuration; joints and features follow from the data unless given.
+        start: checkpoint of the same network whose weights training begins with: a file, or a name that ships
+            ("default"); None for fresh ones.
     """
 
     architecture: str
     settings: dict[str, Any] = field(default_factory=dict)
+    start: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import torch
 
 from lift3d.errors import CheckpointError, ConfigurationError, ShapeError
 from lift3d.evaluation.validation import make_validation
-from lift3d.models.checkpoint import CheckpointInfo
+from lift3d.models.checkpoint import CheckpointInfo, load_checkpoint, require_layout
 from lift3d.models.factory import make_config, make_network, settings_for
 from lift3d.models.network import Lifter
 from lift3d.skeletons import get_skeleton
@@ -75,6 +75,8 @@ def make_training(config: TrainingConfig) -> Training:
         height=sources.height,
         card={"title": _title(config, network), **sources.card, "configuration": _public_config(config)},
     )
+    if config.model.start is not None:
+        _start_from(config.model.start, network, info)
     validate = make_validation(sources.validation, sources.validation_batches)
     trajectory_info = None
     if trajectory is not None:
@@ -172,6 +174,25 @@ def _make_network(config: TrainingConfig, settings: dict[str, Any]) -> Lifter:
         raise ConfigurationError(f"model.settings: {error}") from error
 
 
+def _start_from(checkpoint: str, network: Lifter, info: CheckpointInfo) -> None:
+    """Give a network the weights of a checkpoint.
+
+    Raises:
+        ConfigurationError: it is missing, or of another network or other layouts.
+    """
+    try:
+        start, given = load_checkpoint(checkpoint)
+        require_layout(given, info.input_skeleton, info.output_skeleton, info.normalization, checkpoint)
+    except CheckpointError as error:
+        raise ConfigurationError(f"model.start: {error}") from error
+    if start.config != network.config:
+        raise ConfigurationError(
+            f"model.start: {checkpoint} is another network ({given.architecture}, {start.config}) than this "
+            f"configuration's ({info.architecture}, {network.config}); give model.settings those values"
+        )
+    network.load_state_dict(start.state_dict())
+
+
 def _title(config: TrainingConfig, network: Lifter) -> str:
     parameters = sum(parameter.numel() for parameter in network.parameters())
     return f"{config.model.architecture.replace('_', ' ')}, {parameters / 1e6:.2f} M parameters"
@@ -180,6 +201,8 @@ def _title(config: TrainingConfig, network: Lifter) -> str:
 def _public_config(config: TrainingConfig) -> dict[str, Any]:
     """The configuration without the folders of the machine that trained."""
     values = to_dict(config)
+    if values["model"].get("start"):
+        values["model"]["start"] = Path(values["model"]["start"]).name
     data = values["data"]
     data.pop("folder", None)
     for name in ("set", "unlabelled"):

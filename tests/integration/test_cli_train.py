@@ -115,6 +115,8 @@ def test_check_prints_sizes_and_writes_nothing(motion: Path, tmp_path: Path) -> 
         (["data.held_out=[a, b]"], "no clip was kept"),
         (["model.settings.joints_in=17"], "leave joints_in, features_in and joints_out out"),
         (["precision=float16"], "float16"),
+        (["model.start=none.safetensors"], "model.start: "),
+        (["model.start=default"], "model.start: default is another network (mirror_convolution"),
     ],
 )
 def test_errors_come_before_training(motion: Path, tmp_path: Path, changes: list[str], message: str) -> None:
@@ -143,6 +145,19 @@ def test_a_run_is_kept_resumed_and_begun_anew(motion: Path, tmp_path: Path) -> N
     assert (tmp_path / "run" / "last.safetensors").read_bytes() != weights
     assert len(read_curves(tmp_path / "run" / "metrics.csv")) == 2
     assert lift3d("train", *run[:-2]).exit_code == 2
+
+
+def test_training_begins_with_the_weights_of_a_checkpoint(motion: Path, tmp_path: Path) -> None:
+    first = [*small(motion, "steps=20", "optimizer.ema=null"), "-o", tmp_path / "first"]
+    assert lift3d("train", *first).exit_code == 0
+    start = tmp_path / "first" / "last.safetensors"
+    changes = ["steps=1", "optimizer.ema=null", "optimizer.learning_rate=1e-9", "optimizer.warmup_steps=0"]
+    result = lift3d("train", *small(motion, *changes, f"model.start={start}"), "-o", tmp_path / "second")
+    assert result.exit_code == 0, result.output
+    weights, info = load_checkpoint(tmp_path / "second" / "last.safetensors")
+    for name, value in load_checkpoint(start)[0].named_parameters():
+        np.testing.assert_allclose(value.detach(), weights.state_dict()[name], atol=1e-6)
+    assert info.card["configuration"]["model"]["start"] == "last.safetensors"
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(motion: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ PRIOR = 0.2
 
 # Standard deviations, metres: of a bone's length about its median, and of the network's depth of a joint.
 LENGTH_SPREAD = 0.02
-DEPTH_SPREAD = 0.10
+DEPTH_SPREAD = 0.05
 # A bone whose length is off by this much, metres, counts half: its pose is wrong, not its depth.
 TRUSTED_LENGTH = 0.08
 BONE_ITERATIONS = 4

@@ -47,12 +47,15 @@ _RELATIVE_JITTER = {
 }
 
 
-def relative_jitter(skeleton: Skeleton) -> Tensor:
-    """(joints,) jitter of each joint of a layout, 1 for most of them."""
-    return torch.tensor([_RELATIVE_JITTER.get(name.split("_", 1)[-1], 1.0) for name in skeleton.joints])
+_FOOT = ("heel", "big_toe", "small_toe")
 
 
-_RELATIVE = relative_jitter(LIFTER23).numpy()
+def relative_jitter(skeleton: Skeleton, feet: float = 1.0) -> Tensor:
+    """(joints,) jitter of each joint of a layout, 1 for most of them; ``feet`` as of ``DetectorNoise``."""
+    kinds = [name.split("_", 1)[-1] for name in skeleton.joints]
+    return torch.tensor([_RELATIVE_JITTER.get(kind, 1.0) * (feet if kind in _FOOT else 1.0) for kind in kinds])
+
+
 _SHARES = np.cumsum([share for share, _ in MISSING_PARTS])
 _SHOWN = np.array([[j not in part for j in range(len(LIFTER23))] for _, part in MISSING_PARTS], np.float32)
 # (left, right) joints that change sides together: those of the legs, and those of the arms.
@@ -81,6 +84,7 @@ class DetectorNoise:
         gaps_per_second: of each joint, how often a run of missing frames starts.
         losses_per_second: how often the whole person is missing for a while.
         silent_probability: of a window, that the detector gives confidence 1 to everything.
+        feet: factor of the errors of heels and toes.
     """
 
     jitter: float = 0.006
@@ -91,6 +95,7 @@ class DetectorNoise:
     gaps_per_second: float = 0.06
     losses_per_second: float = 0.0135
     silent_probability: float = 0.3
+    feet: float = 1.0
 
 
 def detect(plane: Tensor, depth: Tensor, noise: DetectorNoise, fps: float, draws: Draws) -> tuple[Tensor, Tensor]:
@@ -119,7 +124,7 @@ def detect(plane: Tensor, depth: Tensor, noise: DetectorNoise, fps: float, draws
     ]
     runs = draws.runs(kinds, frames, fps)
     phase, typical, silent, kind = (draws.uniform(1) for _ in range(4))
-    size = np.exp(noise.spread * draws.normal(1)) * _RELATIVE
+    size = np.exp(noise.spread * draws.normal(1)) * relative_jitter(LIFTER23, noise.feet).numpy()
     knots = knot_count(frames, DRIFT_SECONDS * fps)
     errors = Errors(
         noise.jitter * size,

@@ -80,7 +80,7 @@ def add_detector_errors(
     """The errors of a detector beside those that the keypoints have; see ``DetectorNoise``."""
     keypoints, metre = _keypoints(windows), _pixels_a_metre(windows)
     frames, joints = windows.xy.shape[1:3]
-    level = ((noise.spread * draws.normal(1)).exp() * relative_jitter(skeleton)).numpy()
+    level = ((noise.spread * draws.normal(1)).exp() * relative_jitter(skeleton, noise.feet)).numpy()
     _add_noise(windows, noise.jitter * level, noise.drift * level, DRIFT_SECONDS * fps, metre, draws)
     gross = draws.runs(frames, joints, noise.outliers_per_second / fps, OUTLIER_SECONDS * fps)
     kernels.add_gross_errors(gross, draws.seeds(), GROSS, ADMITTED, metre.numpy(), *keypoints)

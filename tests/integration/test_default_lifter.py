@@ -111,7 +111,7 @@ def test_error_bars_hold_where_cameras_agree_on_the_truth(shared_data: Path) -> 
         ratios.append(np.abs(error) / deviation)
     ratio = np.concatenate(ratios)
     ratio = ratio[np.isfinite(ratio)]
-    # 69 and 94 % of the coordinates, where 68 and 95 are promised.
+    # 70 and 93 % of the coordinates, where 68 and 95 are promised.
     assert 0.6 < np.mean(ratio < 1) < 0.78
     assert np.mean(ratio < info.sigma["interval_95"]) > 0.9
 

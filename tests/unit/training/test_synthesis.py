@@ -1,5 +1,6 @@
 """Synthesised windows: bodies keep their bones, cameras project, detectors err as they should, training learns."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,17 @@ def test_detector_errs_as_much_as_it_is_told() -> None:
         p for p, _ in MISSING_PARTS
     )
     assert float(gone[:, LIFTER23.index("left_big_toe")].float().mean()) == pytest.approx(share, abs=0.08)
+
+
+def test_feet_err_as_much_more_as_they_are_told() -> None:
+    plane, depth = torch.zeros(400, 23, 2, 20), torch.full((400, 20), 4.0)
+    quiet = DetectorNoise(outliers_per_second=0, swaps_per_second=0)
+    errors = [
+        detect(plane, depth, replace(quiet, feet=feet), 30, Draws([(5, 1)], [400]))[0].std((0, 2, 3))
+        for feet in (1.0, 2.5)
+    ]
+    feet = torch.tensor([joint.endswith(("heel", "big_toe")) for joint in LIFTER23.joints])
+    torch.testing.assert_close(errors[1], errors[0] * torch.where(feet, 2.5, 1.0), rtol=1e-3, atol=1e-6)
 
 
 def test_same_seed_same_windows_and_inputs_show_the_target() -> None:

@@ -55,3 +55,7 @@ def over_windows(kernel: Callable[..., None], windows: int, *arguments: Any) -> 
 @lru_cache
 def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), "windows")
+
+
+# A forked process has none of the threads of its parent, and would wait for them: it makes its own.
+os.register_at_fork(after_in_child=_threads.cache_clear)

@@ -29,7 +29,7 @@ class ModelConfig:
         architecture: its name in ``lift3d.models.factory``.
         settings: fields of its configuration; joints and features follow from the data unless given.
         start: checkpoint of the same network whose weights training begins with: a file, or a name that ships
-            ("default"); None for fresh ones.
+            ("default"); None for fresh ones. A trajectory network starts fresh in any case.
     """
 
     architecture: str

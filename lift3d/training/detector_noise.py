@@ -12,8 +12,9 @@ from lift3d.skeletons import LIFTER23, Skeleton
 from lift3d.training.draws import Draws, Run, knot_count, normal_table, place_knots
 
 _INDEX = {joint: index for index, joint in enumerate(LIFTER23.joints)}
-_LEGS = [j for j, name in enumerate(LIFTER23.joints) if name.split("_", 1)[-1] in ("knee", "ankle", "heel", "big_toe")]
-_FEET = [j for j, name in enumerate(LIFTER23.joints) if name.split("_", 1)[-1] in ("heel", "big_toe")]
+_FOOT = ("heel", "big_toe", "small_toe")
+_LEGS = [j for j, name in enumerate(LIFTER23.joints) if name.split("_", 1)[-1] in ("knee", "ankle", *_FOOT)]
+_FEET = [j for j, name in enumerate(LIFTER23.joints) if name.split("_", 1)[-1] in _FOOT]
 _FACE = [j for j, name in enumerate(LIFTER23.joints) if name.split("_", 1)[-1] in ("nose", "eye", "ear")]
 _HIPS = [_INDEX["left_hip"], _INDEX["right_hip"]]
 _ARMS = [[_INDEX[f"{side}_elbow"], _INDEX[f"{side}_wrist"]] for side in ("left", "right")]
@@ -45,9 +46,6 @@ _RELATIVE_JITTER = {
     "heel": 1.4,
     "big_toe": 1.4,
 }
-
-
-_FOOT = ("heel", "big_toe", "small_toe")
 
 
 def relative_jitter(skeleton: Skeleton, feet: float = 1.0) -> Tensor:

@@ -115,9 +115,10 @@ def _mark_runs(seeds: np.ndarray, start: float, longest: int, marked: np.ndarray
         while True:
             state, share = next_share(state)
             # Of trials that each succeed with a probability, how many fail in a row: a geometric distribution.
-            trial += 1 + int(np.log(share) / np.log1p(-start))
-            if trial >= trials:
+            failures = np.log(share) / np.log1p(-start)
+            if failures >= trials - (trial + 1):
                 break
+            trial += 1 + int(failures)
             state, share = next_share(state)
             joint, begin = trial % joints, trial // joints - (longest - 1)
             for frame in range(max(begin, 0), min(begin + 1 + int(share * longest), frames)):

@@ -1,6 +1,5 @@
 """aniposelib as the independent witness: its cameras project, its boards number and its files hold the same."""
 
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -24,9 +23,11 @@ from lift3d.errors import CameraError, MissingDependencyError, ShapeError
 from lift3d.geometry.rigs import Rig
 from lift3d.io.rigs import read_rig
 
+numba = pytest.importorskip("numba")
 # aniposelib compiles its functions when they are first called, which takes longer than all that is tested here.
-os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
-cameras = pytest.importorskip("aniposelib.cameras")
+with pytest.MonkeyPatch.context() as patched:
+    patched.setattr(numba.config, "DISABLE_JIT", True)
+    cameras = pytest.importorskip("aniposelib.cameras")
 
 CHESSBOARD = Board("chessboard", (10, 7), 0.08)
 CHARUCO = Board("charuco", (7, 5), 0.04, 0.03, "DICT_5X5_100")

@@ -214,17 +214,3 @@ def test_detections_are_true_joints_with_errors_and_what_happens_to_them(rng: np
                 )
         np.testing.assert_allclose(found[w], expected, atol=1e-4)
         np.testing.assert_allclose(confidence[w], trust, atol=1e-4)
-
-
-def test_what_goes_wrong_in_a_thread_is_raised() -> None:
-    def kernel(first: int, last: int) -> None:
-        if first > 0:
-            raise RuntimeError(f"from {first}")
-
-    threads = torch.get_num_threads()
-    try:
-        torch.set_num_threads(2)
-        with pytest.raises(RuntimeError, match="from 4"):
-            over_windows(kernel, 8)
-    finally:
-        torch.set_num_threads(threads)

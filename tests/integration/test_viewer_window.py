@@ -112,15 +112,17 @@ class Screen:
 def screen(tmp_path_factory) -> Iterator[Screen]:
     folder = tmp_path_factory.mktemp("screen")
     reader, writer = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{SCREEN[0]}x{SCREEN[1]}x24", "-fbdir", str(folder)]
+    # A display of this process: servers that look for a free one at the same time take each other's sockets away.
+    display = f":{100 + os.getpid() % 50000}"
+    size = f"{SCREEN[0]}x{SCREEN[1]}x24"
+    command = ["Xvfb", display, "-displayfd", str(writer), "-noreset", "-screen", "0", size, "-fbdir", str(folder)]
     server = subprocess.Popen(command, pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.close(writer)
     try:
         with os.fdopen(reader) as numbers:
-            number = numbers.readline().strip()
-        if not number:
-            pytest.skip("Xvfb found no free display")
-        yield Screen(f":{number}", folder / "Xvfb_screen0")
+            if not numbers.readline().strip():
+                pytest.skip("Xvfb does not start")
+        yield Screen(display, folder / "Xvfb_screen0")
     finally:
         server.terminate()
         server.wait(20)

@@ -24,8 +24,9 @@ types: $(VENV)/dev.stamp
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --target build/typecheck .
 	MYPYPATH=build/typecheck $(BIN)/mypy -p lift3d
 
+# Many tests start processes of their own, which start faster from kept bytecode, whatever the surroundings say of it.
 unit: $(VENV)/dev.stamp
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .

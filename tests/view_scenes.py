@@ -5,10 +5,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from command_line import lift3d
 from stage_scenes import BODY, ring, standing
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from lift3d.cli.main import app
 from lift3d.geometry.cameras import Camera
 from lift3d.geometry.rigs import Rig
 from lift3d.io.movies import movie
@@ -41,7 +41,7 @@ def view(*arguments: object) -> Result:
 
 
 def tried(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["view", *(str(argument) for argument in arguments)])
+    return lift3d("view", *arguments)
 
 
 def refused(result: Result, *words: str) -> None:

@@ -7,9 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from command_line import lift3d
 
-from lift3d.cli.main import app
 from lift3d.datasets.motion_clips import read_motion_clip
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -31,7 +30,7 @@ def report(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         read_motion_clip(shared_data / "mocap" / "cmu.h5", clip).save(folder / f"{clip}.h5")
     command = ["analyze", folder / "14_06.h5", "--exercise", "squat", "--report", folder / "report.html", "--session",
                f"2025-03-01={folder / '14_14.h5'}", "--this-session", "2025-04-01", "--json"]  # fmt: skip
-    result = CliRunner().invoke(app, [str(part) for part in command])
+    result = lift3d(*command)
     assert result.exit_code == 0, result.output
     (folder / "summary.json").write_text(result.stdout)
     return folder / "report.html"

@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import pytest
 
-from lift3d.calibration.board_files import read_board
 from lift3d.calibration.boards import Board
 from lift3d.calibration.footage import find_sources
 from lift3d.calibration.observations import Observations
@@ -66,13 +65,7 @@ def test_a_chessboard_in_seven_of_eight_images(shared_data: Path) -> None:
     assert "cam/cam_0_frame_000.jpg" not in found.frames
 
 
-@pytest.fixture(scope="module")
-def webcams(shared_data: Path) -> Observations:
-    folder = shared_data / "calibration" / "charuco_4cam"
-    board = read_board(folder / "charuco.toml")
-    return observe(find_sources(folder / "calibration" / "extrinsic"), board, max_moments=40)
-
-
+@pytest.mark.xdist_group("webcams")
 def test_four_webcams(webcams: Observations) -> None:
     assert webcams.cameras == ("cam_0", "cam_1", "cam_2", "cam_3")
     assert webcams.images == (111, 111, 111, 111)
@@ -83,6 +76,7 @@ def test_four_webcams(webcams: Observations) -> None:
     assert max(errors) < 0.4
 
 
+@pytest.mark.xdist_group("webcams")
 def test_the_webcams_saw_the_same_moments(shared_data: Path, webcams: Observations) -> None:
     """Two cameras that are synchronised see the board move together: the second's pose follows from the first's."""
     poses = [board_poses(webcams, camera) for camera in (0, 2)]

@@ -9,21 +9,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from command_line import lift3d
 
-from lift3d.calibration.board_files import read_board, write_board
+from lift3d.calibration.board_files import write_board
 from lift3d.calibration.boards import Board
 from lift3d.calibration.bundle_adjustment import adjust
 from lift3d.calibration.calibrating import CalibrationReport, calibrate
-from lift3d.calibration.footage import find_sources
+from lift3d.calibration.observations import Observations
 from lift3d.calibration.structure import BoardPoses
-from lift3d.cli.main import app
 from lift3d.geometry.rigs import Rig
 from lift3d.io.rigs import read_rig
-
-
-def lift3d(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -64,12 +59,12 @@ def test_the_stereo_pairs_of_opencv(shared_data: Path, stereo_board: Path, tmp_p
     assert "exists already" in refused.stderr
 
 
-def test_four_webcams_that_filmed_a_charuco_board(shared_data: Path) -> None:
+@pytest.mark.xdist_group("webcams")
+def test_four_webcams_that_filmed_a_charuco_board(shared_data: Path, webcams: Observations) -> None:
     """Their own solution, with intrinsics from other recordings, has the same focal lengths and no smaller error."""
-    folder = shared_data / "calibration" / "charuco_4cam"
-    board = read_board(folder / "charuco.toml")
-    rig, report = calibrate(find_sources(folder / "calibration" / "extrinsic"), board)
-    published = read_rig(folder / "camera_array.toml")
+    board = webcams.board
+    rig, report = calibrate(webcams, board)
+    published = read_rig(shared_data / "calibration" / "charuco_4cam" / "camera_array.toml")
     solution = report.solution
     assert rig.names == published.names
     assert not solution.metadata["cameras_agree"]  # webcams that are not triggered

@@ -5,16 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from command_line import lift3d
 
-from lift3d.cli.main import app
 from lift3d.poses import Poses3D
 
 pytest.importorskip("lift3d.evaluation.compare")
-
-
-def lift3d(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

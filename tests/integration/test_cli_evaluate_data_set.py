@@ -9,16 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from command_line import lift3d
 from flat_people import recording, write_set
-from typer.testing import CliRunner, Result
 
-from lift3d.cli.main import app
 from lift3d.models.checkpoint import CheckpointInfo, checkpoint_info, load_checkpoint, save_checkpoint
 from lift3d.models.factory import make_network
-
-
-def lift3d(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")

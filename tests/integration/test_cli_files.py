@@ -5,18 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from command_line import lift3d
 
-from lift3d.cli.main import app
 from lift3d.demo import CLIP
 from lift3d.geometry.cameras import Camera
 from lift3d.geometry.rigs import Rig
 from lift3d.poses import Keypoints2D, Poses3D
 from lift3d.skeletons import SKELETONS
-
-
-def lift3d(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import lift3d
 from rig_scenes import ring, see, strike
-from typer.testing import CliRunner, Result
 
-from lift3d.cli.main import app
 from lift3d.geometry.rigs import Rig
 from lift3d.io.poses3d import read_poses
 from lift3d.poses import SOURCES, Keypoints2D
@@ -27,10 +26,6 @@ STANDING = {
     "left_wrist": (0.22, -0.05, 0.88), "right_shoulder": (-0.17, 0, 1.42), "right_elbow": (-0.2, 0, 1.13),
     "right_wrist": (-0.22, -0.05, 0.88),
 }  # fmt: skip
-
-
-def lift3d(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def motion() -> np.ndarray:

@@ -13,9 +13,8 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from command_line import lift3d
 
-from lift3d.cli.main import app
 from lift3d.models import load_checkpoint
 from lift3d.training.curves import read_curves
 
@@ -26,10 +25,6 @@ JOINTS = (
     "spine_low", "spine_mid", "neck_base", "head", "head_top", "l_shoulder", "l_elbow", "l_wrist", "r_shoulder",
     "r_elbow", "r_wrist",
 )  # fmt: skip
-
-
-def lift3d(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
+from command_line import lift3d
 from flat_people import recording, write_set
-from typer.testing import CliRunner, Result
 
-from lift3d.cli.main import app
 from lift3d.models import checkpoint_info
 from lift3d.training.config_files import read_config
 from lift3d.training.curves import read_curves
@@ -24,10 +23,6 @@ CONFIG: dict[str, Any] = {
     "optimizer": {"name": "adam", "amsgrad": True, "learning_rate": 5e-3, "schedule": "exponential"},
     "precision": "float32",
 }
-
-
-def lift3d(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from command_line import lift3d as command
 
 import lift3d
-from lift3d.cli.main import app
 from lift3d.demo import CLIP
 from lift3d.io.poses3d import read_poses
 from lift3d.joint_names import custom_skeleton
@@ -24,7 +23,7 @@ BONES = (("hip", "knee"), ("knee", "ankle"), ("ankle", "toe_base"))
 
 
 def convert(*arguments: object) -> dict:
-    result = CliRunner().invoke(app, ["convert", *(str(argument) for argument in arguments), "--json"])
+    result = command("convert", *arguments, "--json")
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 

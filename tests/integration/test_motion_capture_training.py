@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-from typer.testing import CliRunner
+from command_line import lift3d
 
-from lift3d.cli.main import app
 from lift3d.training.curves import read_curves
 
 SAMPLE = Path(__file__).parents[2] / "experiments" / "smoke" / "sample.h5"
@@ -25,8 +24,8 @@ validate_every: 15
 """
 
 
-def lift3d(*arguments: object) -> dict[str, Any]:
-    result = CliRunner().invoke(app, [str(argument) for argument in (*arguments, "--json")])
+def summary_of(*arguments: object) -> dict[str, Any]:
+    result = lift3d(*arguments, "--json")
     assert result.exit_code == 0, result.output
     summary: dict[str, Any] = json.loads(result.stdout)
     return summary
@@ -37,7 +36,7 @@ def test_motion_without_cameras_trains_a_lifter(tmp_path: Path) -> None:
     with h5py.File(SAMPLE) as sample, h5py.File(tmp_path / "motion" / "clips.h5", "w") as few:
         for clip in ("cmu_16_05", "cmu_16_57", "cmu_49_08"):
             sample.copy(clip, few)
-    prepared = lift3d(
+    prepared = summary_of(
         "prepare", "motion_capture", tmp_path / "motion", tmp_path / "people.h5",
         "--cameras", "2", "--set", "fps=25", "--set", "held_out=49",
     )  # fmt: skip
@@ -45,8 +44,8 @@ def test_motion_without_cameras_trains_a_lifter(tmp_path: Path) -> None:
     assert prepared["test"] == ["49"]
     assert all(camera["pixels"] < 0.01 for camera in prepared["cameras"].values())
     (tmp_path / "training.yaml").write_text(CONFIGURATION)
-    lift3d("train", tmp_path / "training.yaml", "-o", tmp_path / "run")
+    summary_of("train", tmp_path / "training.yaml", "-o", tmp_path / "run")
     rows = read_curves(tmp_path / "run" / "metrics.csv")
     assert float(rows[-1]["training/loss"]) < float(rows[0]["training/loss"])
-    report = lift3d("evaluate", tmp_path / "run" / "best.safetensors", "--dataset", tmp_path / "people.h5")
+    report = summary_of("evaluate", tmp_path / "run" / "best.safetensors", "--dataset", tmp_path / "people.h5")
     assert report["subjects"] == ["49"]

@@ -5,9 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from command_line import lift3d
 
-from lift3d.cli.main import app
 from lift3d.geometry.rigs import Rig
 from lift3d.io.keypoints import read_keypoints
 from lift3d.io.poses3d import read_poses
@@ -42,7 +41,7 @@ def file(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("overlay") / "poses.h5"
     inputs = [str(demo / "single_balancing" / "pose" / f"{short}_json") for short in CAMERAS.values()]
     rig = str(demo / "calibration" / "Calib.qca.txt")
-    result = CliRunner().invoke(app, ["triangulate", *inputs, "--rig", rig, "--fps", "60", "-o", str(output)])
+    result = lift3d("triangulate", *inputs, "--rig", rig, "--fps", "60", "-o", output)
     assert result.exit_code == 0, result.output
     return output
 

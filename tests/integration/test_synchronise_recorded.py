@@ -9,12 +9,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-import typer
+from command_line import lift3d
 from scipy.interpolate import CubicSpline
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from lift3d.cli.command import Command
-from lift3d.cli.synchronise import synchronise
 from lift3d.geometry.rigs import Rig
 from lift3d.io import read_keypoints
 from lift3d.io.rigs import read_rig
@@ -124,9 +122,7 @@ def test_people_in_the_background_do_not_matter(demo: Path, rig: Rig) -> None:
 
 
 def lift3d_synchronise(*arguments: object) -> Result:
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(cls=Command)(synchronise)
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return lift3d("synchronise", *arguments)
 
 
 def test_the_command_writes_keypoints_at_common_moments(demo: Path, tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from command_line import lift3d
+from typer.testing import Result
 
-from lift3d.cli.main import app
 from lift3d.geometry.triangulation import triangulate_points
 from lift3d.io.poses3d import read_poses
 from lift3d.io.rigs import read_rig
@@ -21,7 +21,7 @@ CAMERAS = ("cam01", "cam02", "cam03", "cam04")
 
 
 def triangulate(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["triangulate", *(str(argument) for argument in arguments)])
+    return lift3d("triangulate", *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
+from command_line import lift3d
 from exercise_bodies import hills, stand, together
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from lift3d.cli.main import app
 from lift3d.demo import CLIP
 from lift3d.motion.rule_files import FOLDER
 from lift3d.poses import Poses3D
@@ -21,7 +21,7 @@ FPS = 30.0
 
 
 def analyze(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["analyze", *(str(argument) for argument in arguments)])
+    return lift3d("analyze", *arguments)
 
 
 def squats(*heights: float) -> Poses3D:

@@ -6,21 +6,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import typer
-from typer.testing import CliRunner, Result
+from command_line import lift3d
+from typer.testing import Result
 
 from lift3d.calibration.board_files import read_board
 from lift3d.calibration.boards import Board
-from lift3d.cli.board import check, new
-from lift3d.cli.main import Command
-
-app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
-for command in (new, check):
-    app.command(cls=Command)(command)
 
 
 def board(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return lift3d("board", *arguments)
 
 
 CHARUCO = ["--type", "charuco", "--squares", "4x5", "--square", 0.04, "--marker", 0.03]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from command_line import lift3d
+from typer.testing import Result
 
 from lift3d.cli.clean_options import parse_frames
-from lift3d.cli.main import app
 from lift3d.demo import CLIP
 from lift3d.io.poses3d import WRITE_ENDINGS, read_poses
 from lift3d.poses import Poses3D
@@ -19,7 +19,7 @@ FPS, PERIOD = 50, 60
 
 
 def convert(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["convert", *(str(argument) for argument in arguments)])
+    return lift3d("convert", *arguments)
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import pytest
 import typer
+from command_line import lift3d
 from typer.testing import CliRunner
 
 from lift3d.cli.main import Command
-from lift3d.cli.main import app as lift3d_app
 from lift3d.errors import FileFormatError
 
 
@@ -29,8 +29,8 @@ def test_bad_input_is_one_message_and_code_2() -> None:
 
 def test_bad_usage_is_code_2() -> None:
     assert run(typer.BadParameter("no")).exit_code == 2
-    assert CliRunner().invoke(lift3d_app, ["nothing"]).exit_code == 2
-    assert CliRunner().invoke(lift3d_app, ["lift"]).exit_code == 2
+    assert lift3d("nothing").exit_code == 2
+    assert lift3d("lift").exit_code == 2
 
 
 def test_an_interrupted_command_is_code_130() -> None:

@@ -1,6 +1,7 @@
 """``lift3d view``: what it cannot do, said in one sentence before anything is written."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,23 @@ from lift3d.poses import Keypoints2D, Poses3D
 ENDINGS = ("a.png", "a-%d.png", "a.mp4", "a.gif", "a.html", "a.rrd", "a.svg")
 
 
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a clip in the world and in a camera's space, its rig, keypoints and a video."""
+    folder = tmp_path_factory.mktemp("files")
+    walking().save(folder / "take.h5")
+    RIG.save(folder / "rig.toml")
+    Poses3D(walking().xyz, skeleton=BODY, fps=FPS, space="camera", camera=RIG["cam0"]).save(folder / "own.h5")
+    Keypoints2D(RIG["cam0"].project(walking().xyz), skeleton=BODY, fps=FPS, image_size=SIZE).save(folder / "flat.h5")
+    write_video(folder / "in.mp4")
+    return folder
+
+
 @pytest.fixture
-def take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with a clip in the world and in a camera's space, its rig, keypoints and a video."""
+def take(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with the files."""
+    shutil.copytree(files, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    walking().save("take.h5")
-    RIG.save("rig.toml")
-    Poses3D(walking().xyz, skeleton=BODY, fps=FPS, space="camera", camera=RIG["cam0"]).save("own.h5")
-    Keypoints2D(RIG["cam0"].project(walking().xyz), skeleton=BODY, fps=FPS, image_size=SIZE).save("flat.h5")
-    write_video(tmp_path / "in.mp4")
     return tmp_path
 
 

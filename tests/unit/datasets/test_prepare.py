@@ -9,12 +9,10 @@ from types import SimpleNamespace
 import human36m_samples
 import numpy as np
 import pytest
-import typer
+from command_line import lift3d
 from pose_set_samples import INFO, camera, recording, recordings, view
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from lift3d.cli.command import Command
-from lift3d.cli.prepare import prepare as prepare_command
 from lift3d.datasets import prepare as preparing
 from lift3d.datasets.pose_sets import open_pose_set
 from lift3d.datasets.prepare import DATA_SETS, DataSet, get_options, prepare
@@ -178,9 +176,7 @@ def test_names_options_and_outputs_are_checked_first(data_set: Set, tmp_path: Pa
 
 
 def run(*arguments: object) -> Result:
-    app = typer.Typer()
-    app.command(cls=Command)(prepare_command)
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return lift3d("prepare", *arguments)
 
 
 def test_the_command(data_set: Set, tmp_path: Path) -> None:

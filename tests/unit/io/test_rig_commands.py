@@ -5,17 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import lift3d
 from rig_samples import assert_same
-from typer.testing import CliRunner, Result
 
-from lift3d.cli.main import app
 from lift3d.geometry.cameras import Camera
 from lift3d.geometry.rigs import Rig
 from lift3d.io.rigs import read_rig
-
-
-def lift3d(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

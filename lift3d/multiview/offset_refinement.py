@@ -21,7 +21,7 @@ import numpy as np
 from lift3d.multiview.epipolar_timing import NOISE, agreement, match_tracks
 from lift3d.multiview.image_motion import ImageMotion
 from lift3d.multiview.path_smoothing import median_of_seen
-from lift3d.multiview.two_views import bilinear_rows, fit_fundamental, sampson_distances
+from lift3d.multiview.two_views import bilinear_rows, dot, fit_fundamental, sampson_distances
 
 MOST_STEPS = 40
 LONGEST_STEP = 0.1  # seconds
@@ -159,7 +159,8 @@ def _add(
     (pa, pace_a), (pb, pace_b) = views[pair.a], views[pair.b]
     a_tracks, b_tracks = [i for i, _ in pair.matches], [j for _, j in pair.matches]
     p, q, v, w = pa[:, a_tracks], pb[:, b_tracks], pace_a[:, a_tracks], pace_b[:, b_tracks]
-    time, match, joint = np.nonzero(np.isfinite((p + q + v + w).sum(axis=-1)))
+    known = p + q + v + w
+    time, match, joint = np.nonzero(np.isfinite(known[..., 0] + known[..., 1]))
     if len(time) == 0:
         return
     p, q, v, w = (values[time, match, joint] for values in (p, q, v, w))
@@ -169,7 +170,7 @@ def _add(
 
     # Derivatives by offset and drift of a, then of b.
     own = timing.seconds(times)
-    rates = np.stack([(by_p * v).sum(axis=-1), (by_q * w).sum(axis=-1)], axis=1)
+    rates = np.stack([dot(by_p, v), dot(by_q, w)], axis=1)
     rates /= -(1 + timing.drifts[[pair.a, pair.b]])
     J = np.stack([rates[:, 0], rates[:, 0] * own[pair.a, time], rates[:, 1], rates[:, 1] * own[pair.b, time]], axis=1)
     columns = np.array([pair.a, pair.a + len(timing.offsets), pair.b, pair.b + len(timing.offsets)])

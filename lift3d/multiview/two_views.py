@@ -26,6 +26,11 @@ def fundamental_matrix(a: Camera, b: Camera, to_plane_a: np.ndarray, to_plane_b:
     return np.asarray(F / max(float(np.linalg.norm(F)), 1e-12))
 
 
+def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Dot products (...) of vectors (..., 2); numpy's own sum over so short an axis takes several times as long."""
+    return np.asarray(a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1])
+
+
 def epipolar_lines(F: np.ndarray, p: np.ndarray) -> np.ndarray:
     """The lines (..., 3) of the second view on which points p (..., 2) of the first must lie; F.T for the reverse."""
     return np.asarray(p @ F[:, :2].T + F[:, 2])
@@ -39,9 +44,9 @@ def sampson_distances(F: np.ndarray, p: np.ndarray, q: np.ndarray) -> tuple[np.n
     """
     line_a, line_b = epipolar_lines(F.T, q), epipolar_lines(F, p)
     by_p, by_q = line_a[..., :2], line_b[..., :2]
-    scale = np.sqrt((by_p**2).sum(axis=-1) + (by_q**2).sum(axis=-1))
+    scale = np.sqrt(dot(by_p, by_p) + dot(by_q, by_q))
     scale = np.maximum(scale, 1e-12)
-    distance = ((by_q * q).sum(axis=-1) + line_b[..., 2]) / scale
+    distance = (dot(by_q, q) + line_b[..., 2]) / scale
     return distance, by_p / scale[..., None], by_q / scale[..., None]
 
 
@@ -65,7 +70,7 @@ def fit_fundamental(p: np.ndarray, q: np.ndarray, noise: float | np.ndarray, F: 
     for _ in range(FIT_STEPS):
         if F is not None:
             line_a, line_b = epipolar_lines(F.T, q), epipolar_lines(F, p)
-            squared = np.maximum((line_a[:, :2] ** 2).sum(axis=1) + (line_b[:, :2] ** 2).sum(axis=1), 1e-12)
+            squared = np.maximum(dot(line_a[:, :2], line_a[:, :2]) + dot(line_b[:, :2], line_b[:, :2]), 1e-12)
             off = (rows @ F.ravel()) ** 2 / squared / (3 * wide * noise) ** 2
             weights = 1 / (1 + off) ** 2 / squared
         fitted = np.linalg.eigh((rows * weights[:, None]).T @ rows)[1][:, 0].reshape(3, 3)

@@ -5,7 +5,9 @@ import json
 import struct
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -301,6 +303,15 @@ def test_unknown_ending_and_missing_file(tmp_path: Path) -> None:
             read_poses(tmp_path / f"none{ending}")
 
 
+@cache
+def sound_file(ending: str) -> bytes:
+    """A person in three frames."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / f"take{ending}"
+        write_poses(make_poses(people=1, frames=3), file)
+        return file.read_bytes()
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 @pytest.mark.parametrize("ending", POINT_ENDINGS)
@@ -308,8 +319,7 @@ def test_damaged_files_raise_only_named_errors(
     tmp_path_factory: pytest.TempPathFactory, ending: str, data: st.DataObject
 ) -> None:
     file = tmp_path_factory.mktemp("damaged") / f"take{ending}"
-    write_poses(make_poses(people=1, frames=3), file)
-    file.write_bytes(data.draw(damaged(file.read_bytes())))
+    file.write_bytes(data.draw(damaged(sound_file(ending))))
     with suppress(FileFormatError):
         assert not np.isinf(read_poses(file).xyz).any()
 

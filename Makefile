@@ -26,7 +26,7 @@ types: $(VENV)/dev.stamp
 
 # Many tests start processes of their own, which start faster from kept bytecode, whatever the surroundings say of it.
 unit: $(VENV)/dev.stamp
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .

@@ -1,4 +1,4 @@
-"""Boards that people filmed: how many are found, and how well a camera fits the corners."""
+"""Boards that people filmed: how many are found, and how well cameras fit the corners."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,10 +7,16 @@ import cv2
 import numpy as np
 import pytest
 
+from lift3d.calibration.board_files import read_board
 from lift3d.calibration.boards import Board
+from lift3d.calibration.bundle_adjustment import adjust
+from lift3d.calibration.calibrating import CalibrationReport, calibrate
 from lift3d.calibration.footage import find_sources
 from lift3d.calibration.observations import Observations
 from lift3d.calibration.observing import observe
+from lift3d.calibration.structure import BoardPoses
+from lift3d.geometry.rigs import Rig
+from lift3d.io.rigs import read_rig
 
 
 def fit(observations: Observations, camera: int) -> tuple[float, np.ndarray]:
@@ -65,7 +71,13 @@ def test_a_chessboard_in_seven_of_eight_images(shared_data: Path) -> None:
     assert "cam/cam_0_frame_000.jpg" not in found.frames
 
 
-@pytest.mark.xdist_group("webcams")
+@pytest.fixture(scope="module")
+def webcams(shared_data: Path) -> Observations:
+    folder = shared_data / "calibration" / "charuco_4cam"
+    board = read_board(folder / "charuco.toml")
+    return observe(find_sources(folder / "calibration" / "extrinsic"), board, max_moments=40)
+
+
 def test_four_webcams(webcams: Observations) -> None:
     assert webcams.cameras == ("cam_0", "cam_1", "cam_2", "cam_3")
     assert webcams.images == (111, 111, 111, 111)
@@ -76,7 +88,6 @@ def test_four_webcams(webcams: Observations) -> None:
     assert max(errors) < 0.4
 
 
-@pytest.mark.xdist_group("webcams")
 def test_the_webcams_saw_the_same_moments(shared_data: Path, webcams: Observations) -> None:
     """Two cameras that are synchronised see the board move together: the second's pose follows from the first's."""
     poses = [board_poses(webcams, camera) for camera in (0, 2)]
@@ -102,3 +113,35 @@ def board_poses(observations: Observations, camera: int) -> Sequence[tuple[np.nd
         else:
             poses.append(None)
     return poses
+
+
+def test_the_webcams_are_calibrated(shared_data: Path, webcams: Observations) -> None:
+    """Their own solution, with intrinsics from other recordings, has the same focal lengths and no smaller error."""
+    board = webcams.board
+    rig, report = calibrate(webcams, board)
+    published = read_rig(shared_data / "calibration" / "charuco_4cam" / "camera_array.toml")
+    solution = report.solution
+    assert rig.names == published.names
+    assert not solution.metadata["cameras_agree"]  # webcams that are not triggered
+    for camera in rig:
+        errors = solution.standard_errors(camera.name)
+        assert abs(camera.K[0, 0] - published[camera.name].K[0, 0]) < 3 * errors["fx"]
+
+    # Their intrinsics come from recordings of which these know less; with the same intrinsics, ours fit better.
+    assert _error(rig, report) < 1.05 * _error(published, report)
+    held, held_report = calibrate(solution.observations, board, intrinsics=published, hold_intrinsics=True)
+    assert _error(held, held_report) < _error(published, held_report)
+
+
+def _error(cameras: Rig, report: CalibrationReport) -> float:
+    """RMSE, pixels, of cameras on the corners that a calibration used, with the board placed best for them."""
+    solution = report.solution
+    at = np.flatnonzero(solution.used.any(axis=(0, 2)))
+    xy = np.where(solution.used[..., None], solution.observations.xy, np.nan)[:, at]
+    # From the one rig's space to the other's, by the first camera.
+    ours, theirs = solution.rig.cameras[0], cameras.cameras[0]
+    Q, q = theirs.R.T @ ours.R, theirs.R.T @ (ours.t - theirs.t)
+    poses = solution.board_poses
+    start = BoardPoses(poses.points, Q @ poses.R[at], poses.t[at] @ Q.T + q)
+    residuals = adjust(cameras.cameras, start, xy, {}).residuals
+    return float(np.sqrt(np.nanmean(np.square(residuals).sum(axis=-1))))

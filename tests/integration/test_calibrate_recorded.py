@@ -13,11 +13,6 @@ from command_line import lift3d
 
 from lift3d.calibration.board_files import write_board
 from lift3d.calibration.boards import Board
-from lift3d.calibration.bundle_adjustment import adjust
-from lift3d.calibration.calibrating import CalibrationReport, calibrate
-from lift3d.calibration.observations import Observations
-from lift3d.calibration.structure import BoardPoses
-from lift3d.geometry.rigs import Rig
 from lift3d.io.rigs import read_rig
 
 
@@ -57,39 +52,6 @@ def test_the_stereo_pairs_of_opencv(shared_data: Path, stereo_board: Path, tmp_p
     refused = lift3d(*command)
     assert refused.exit_code == 2
     assert "exists already" in refused.stderr
-
-
-@pytest.mark.xdist_group("webcams")
-def test_four_webcams_that_filmed_a_charuco_board(shared_data: Path, webcams: Observations) -> None:
-    """Their own solution, with intrinsics from other recordings, has the same focal lengths and no smaller error."""
-    board = webcams.board
-    rig, report = calibrate(webcams, board)
-    published = read_rig(shared_data / "calibration" / "charuco_4cam" / "camera_array.toml")
-    solution = report.solution
-    assert rig.names == published.names
-    assert not solution.metadata["cameras_agree"]  # webcams that are not triggered
-    for camera in rig:
-        errors = solution.standard_errors(camera.name)
-        assert abs(camera.K[0, 0] - published[camera.name].K[0, 0]) < 3 * errors["fx"]
-
-    # Their intrinsics come from recordings of which these know less; with the same intrinsics, ours fit better.
-    assert _error(rig, report) < 1.05 * _error(published, report)
-    held, held_report = calibrate(solution.observations, board, intrinsics=published, hold_intrinsics=True)
-    assert _error(held, held_report) < _error(published, held_report)
-
-
-def _error(cameras: Rig, report: CalibrationReport) -> float:
-    """RMSE, pixels, of cameras on the corners that a calibration used, with the board placed best for them."""
-    solution = report.solution
-    at = np.flatnonzero(solution.used.any(axis=(0, 2)))
-    xy = np.where(solution.used[..., None], solution.observations.xy, np.nan)[:, at]
-    # From the one rig's space to the other's, by the first camera.
-    ours, theirs = solution.rig.cameras[0], cameras.cameras[0]
-    Q, q = theirs.R.T @ ours.R, theirs.R.T @ (ours.t - theirs.t)
-    poses = solution.board_poses
-    start = BoardPoses(poses.points, Q @ poses.R[at], poses.t[at] @ Q.T + q)
-    residuals = adjust(cameras.cameras, start, xy, {}).residuals
-    return float(np.sqrt(np.nanmean(np.square(residuals).sum(axis=-1))))
 
 
 def test_intrinsics_filmed_one_by_one_and_scene_points(shared_data: Path, tmp_path: Path) -> None:

@@ -165,6 +165,7 @@ def test_the_command_is_interrupted(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "lift3d.cli.main", *arguments]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts) as process:
         writer = open_when_read(fifo)
+        time.sleep(0.5)  # until it waits for content: a signal just before that is seen only after it
         process.send_signal(signal.SIGINT)
         try:
             _, said = process.communicate(timeout=30)

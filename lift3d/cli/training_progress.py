@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # Seconds between two lines where stderr is no terminal.
 LINE_EVERY = 30.0
 SHOWN = ("mpjpe", "p_mpjpe")
+# Before the first step loops are compiled, see lift3d.training.compiled.
+GETTING_READY = "getting ready, for half a minute the first time on a machine"
 
 
 @contextmanager
@@ -32,7 +34,7 @@ def show_progress() -> Iterator[Callable[[Status], None]]:
 
     columns = (TextColumn("Training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[figures]}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Training", total=None, figures="")
+        task = bar.add_task("Training", total=None, figures=GETTING_READY)
 
         def show(status: Status) -> None:
             bar.update(task, completed=status.step, total=status.steps, figures=describe_status(status))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -58,4 +59,5 @@ def _threads() -> ThreadPoolExecutor:
 
 
 # A forked process has none of the threads of its parent, and would wait for them: it makes its own.
-os.register_at_fork(after_in_child=_threads.cache_clear)
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_threads.cache_clear)

@@ -162,13 +162,16 @@ def facing_the_camera(frames: int = 60, people: int = 1) -> Poses3D:
     return Poses3D(xyz, skeleton="h36m17", fps=30, space="camera", camera=camera, keypoints=keypoints)
 
 
-def drawn(browser: Browser, canvas: str) -> int:
-    """How many different colours a canvas shows."""
-    return browser.run(
-        f"""(() => {{ const c = document.getElementById('{canvas}');
+def drawn_colours(canvas: str) -> str:
+    """An expression: how many different colours a canvas shows."""
+    return f"""(() => {{ const c = document.getElementById('{canvas}');
         const d = new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer);
         return new Set(d).size; }})()"""
-    )
+
+
+def drawn(browser: Browser, canvas: str) -> int:
+    """How many different colours a canvas shows."""
+    return browser.run(drawn_colours(canvas))
 
 
 def test_plays_scrubs_and_steps(browser, tmp_path):
@@ -573,6 +576,23 @@ def test_keypoints_alone_fill_the_page(browser, tmp_path):
     for key in "1f+wl":
         browser.key(key)
     assert not browser.errors
+
+
+def test_the_input_stays_while_the_window_changes_its_size(browser, tmp_path):
+    """Its canvas is not emptied before the next drawing: an observer behind the page's own looks in between."""
+    save_page(facing_the_camera(), tmp_path / "clip.html")
+    browser.open(tmp_path / "clip.html")
+    browser.run("lift3d.pause()")
+    browser.settle()
+    look = drawn_colours("panel")
+    browser.run(f"seen = []; new ResizeObserver(() => seen.push({look})).observe(document.querySelector('main')), 1")
+    browser.settle()
+    browser.run("document.body.style.height = '600px'")
+    browser.settle()
+    seen = browser.run("seen")
+    assert len(seen) > 1
+    assert min(seen) > 5
+    assert drawn(browser, "panel") > 5
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

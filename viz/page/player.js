@@ -53,7 +53,10 @@
       showLegend(errors, stage.comparison, theme);
       through.value = clip.cameras.indexOf(stage.eye);
     }
-    if (panel) panel.draw(frame, shown, theme);
+    if (panel) {
+      panel.resize();
+      panel.draw(frame, shown, theme);
+    }
     if (plot && shown.plot) {
       plot.resize();
       plot.draw(frame, theme);
@@ -185,10 +188,7 @@
       readTheme();
       refresh();
     });
-    new ResizeObserver(() => {
-      if (panel) panel.resize();
-      refresh();
-    }).observe(document.querySelector('main'));
+    new ResizeObserver(refresh).observe(document.querySelector('main'));
     if (stage) listenToStage(find('stage'), stage, refresh, lookThrough);
     if (plot) {
       listenToPlot(find('plot'), plot, refresh, seek);
@@ -274,7 +274,6 @@
   build();
   readTheme();
   listen();
-  if (panel) panel.resize();
   publish();
   setPlaying(!matchMedia('(prefers-reduced-motion: reduce)').matches);
 })();

@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 def train(config: str, mocap: Path, run: Path, *settings: str) -> None:
     """``lift3d train`` of a configuration of this folder."""
     command = [Path(sys.executable).parent / "lift3d", "train", HERE / config, "-o", run, "--resume"]
-    for setting in (f"data.folder={mocap.resolve()}", *settings):
+    for setting in (f"data.folder={mocap}", *settings):
         command += ["--set", setting]
     subprocess.run(command, check=True)
 
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("runs", type=Path, help="where the trainings' folders go")
     parser.add_argument("output", type=Path)
     arguments = parser.parse_args()
-    trained = arguments.runs.resolve() / "default"
+    trained = arguments.runs / "default"
     train("default.yaml", arguments.mocap, trained)
     settled = arguments.runs / "settled"
     train("settle.yaml", arguments.mocap, settled, f"model.start={trained / 'last.safetensors'}")

@@ -1,6 +1,7 @@
 """Windows are shared out to threads: each once, nothing lost that goes wrong, in forked processes too."""
 
 import multiprocessing
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -38,6 +39,7 @@ def test_what_goes_wrong_in_a_thread_is_raised() -> None:
         over_windows(kernel, 9)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no forks")
 def test_a_forked_process_has_threads_of_its_own() -> None:
     """Those of the parent, started by its first batch, do not run in the child."""
     seen = np.zeros(9, int)

@@ -230,6 +230,8 @@ def test_runs_start_as_often_and_last_as_long_as_they_should() -> None:
     assert begun.mean() == pytest.approx(start * (1 - expected), rel=0.1)
     assert not WindowDraws(3, 1, 0, 50).runs(frames, joints, 0.0, longest).any()
     assert WindowDraws(3, 1, 0, 50).runs(frames, joints, 1.0, longest).all()
+    # So rare that the trials until the next start are more than an integer holds.
+    assert not WindowDraws(3, 1, 0, 50).runs(frames, joints, 1e-300, longest).any()
 
 
 def test_sequences_of_a_window_are_even() -> None:
